@@ -1,0 +1,40 @@
+# `make demo` and `make test` do all of their own set-up; `make help` lists the rest.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# The interpreter that runs the set-up; it looks for one that the package supports by itself.
+SETUP_PYTHON := $(or $(PYTHON),$(firstword $(foreach name,python3 python3.12 python3.11 python3.13 python3.10,$(shell command -v $(name)))))
+IN_ENV := source scripts/env.sh &&
+export PYTHON TORCH TORCH_INDEX
+
+TASK ?= pick_place
+# Passed on only when given; the demo has its own defaults.
+DEMO_OPTIONS = --task $(TASK) $(if $(EPISODES),--episodes $(EPISODES)) $(if $(SEED),--seed $(SEED)) $(if $(ARM),--arm $(ARM))
+
+.PHONY: help build demo test test-fast lint format clean
+
+help:  ## this list
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
+
+build:  ## make .venv/ and build the package (PYTHON=, TORCH=, TORCH_INDEX= choose what with)
+	@test -n "$(SETUP_PYTHON)" || { echo "No python3 found. Debian, Ubuntu: apt-get install python3 python3-venv python3-dev" >&2; exit 1; }
+	@"$(SETUP_PYTHON)" scripts/bootstrap.py
+
+demo: build  ## the simulated arm follows goal images: TASK=pick_place|reach EPISODES=n SEED=n
+	@$(IN_ENV) python -m vjepa_mpc.tools.demo $(DEMO_OPTIONS)
+
+test: build  ## every test (PYTEST_ARGS= adds options)
+	@$(IN_ENV) python -m pytest test $(PYTEST_ARGS)
+
+test-fast: build  ## the unit tests that take no more than a few seconds each
+	@$(IN_ENV) python -m pytest test/unit -m "not slow" $(PYTEST_ARGS)
+
+lint: build  ## ruff, and a type check of the ROS-free core
+	@$(IN_ENV) ruff check . && ruff format --check . && mypy
+
+format: build  ## let ruff rewrite what it can
+	@$(IN_ENV) ruff check --fix . && ruff format .
+
+clean:  ## remove everything that was made, the results included
+	rm -rf .venv build install log results .pytest_cache .ruff_cache .mypy_cache *.egg-info
+	find vjepa_mpc test launch scripts -name __pycache__ -type d -prune -exec rm -rf {} +

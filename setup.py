@@ -1,0 +1,63 @@
+"""The ROS-free part for pip: world model, planner, simulator, training and their tools. ROS 2 uses CMakeLists.txt.
+
+This file is the one home of the Python dependencies; `make build` installs them from here too.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).resolve().parent
+VERSION = re.search(r'^__version__ = "(.+)"$', (ROOT / "vjepa_mpc/__init__.py").read_text(encoding="utf-8"), re.M)[1]
+
+CORE = [
+    "numpy>=1.24",
+    # The same `cv2` module as opencv-python, without its Qt windows: those need X libraries that robots' computers,
+    # containers and clusters lack, and nothing here opens a window.
+    "opencv-python-headless>=4.8",
+    "pyyaml>=6.0",
+    "safetensors>=0.4",
+    "scipy>=1.10",
+    "torch>=2.4",
+]
+SIM = [
+    "franky-sim>=1.0",  # ships the FR3 model with its meshes
+    "mink>=1.0",  # inverse kinematics
+    "mujoco>=3.3",
+    "qpsolvers[daqp]>=4.3",  # the quadratic-program solver that mink is used with
+]
+VIZ = [
+    "imageio-ffmpeg>=0.5",  # H.264 videos without a system ffmpeg
+    "matplotlib>=3.8",
+]
+DEV = [
+    "mypy>=1.10",
+    "pytest>=8.0",
+    "pytest-timeout>=2.3",
+    "ruff>=0.9",
+    "types-PyYAML",
+]
+
+
+def data_files(folder: str) -> tuple[str, list[str]]:
+    """The files of a source folder, for <prefix>/share/vjepa_mpc: the place that a ROS 2 install has them at, too."""
+    files = sorted(str(path.relative_to(ROOT)) for path in (ROOT / folder).glob("*") if path.is_file())
+    return f"share/vjepa_mpc/{folder}", files
+
+
+setup(
+    name="vjepa_mpc",
+    version=VERSION,
+    description="Visual model-predictive control of a Franka arm with V-JEPA 2 world models.",
+    license="MIT",
+    python_requires=">=3.10",
+    packages=find_packages(include=["vjepa_mpc", "vjepa_mpc.*"]),
+    data_files=[data_files("resource/models"), data_files("config/train")],
+    install_requires=CORE,
+    # `train` and `evaluate` make their data and their episodes in the simulator.
+    extras_require={"sim": SIM, "train": SIM, "viz": VIZ, "dev": DEV, "all": SIM + VIZ + DEV},
+    entry_points={"console_scripts": ["vjepa-mpc = vjepa_mpc.tools.cli:main"]},
+)

@@ -1,0 +1,59 @@
+"""`vjepa-mpc`: the command line of the ROS-free part.
+
+A sub-command's module is imported only when it is called, so that `vjepa-mpc --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from vjepa_mpc import __version__
+
+# Sub-command: (its module, which offers add_arguments(parser) and main(args) -> int; what it does).
+COMMANDS = {
+    "train": ("vjepa_mpc.training.train", "train a world model on data from the simulator"),
+    "evaluate": ("vjepa_mpc.training.evaluate", "measure a model in the simulator on held-out seeds, beside baselines"),
+    "convert": ("vjepa_mpc.worldmodel.convert", "strip a checkpoint into safetensors with its config embedded"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a sub-command; its exit status: 0, or 1 after an expected error, whose message went to stderr."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    # The sub-command's own options are added only to the parser that will use them: adding them means importing it.
+    chosen = next((argument for argument in arguments if not argument.startswith("-")), None)
+    parser = argparse.ArgumentParser(
+        prog="vjepa-mpc",
+        description="Visual model-predictive control with V-JEPA 2 world models: the tools outside ROS.",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, (module_name, summary) in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+        if name == chosen:
+            module = _import(module_name, name)
+            module.add_arguments(command)
+            command.set_defaults(main=module.main)
+    args = parser.parse_args(arguments)
+    try:
+        return args.main(args)
+    except (OSError, ValueError) as error:
+        print(f"vjepa-mpc {args.command}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"vjepa-mpc {args.command}: interrupted", file=sys.stderr)
+        return 130
+
+
+def _import(module_name: str, command: str):
+    try:
+        return importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        sys.exit(f"vjepa-mpc {command}: {error}. Install what it needs: pip install 'vjepa_mpc[all]'")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
