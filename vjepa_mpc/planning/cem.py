@@ -184,6 +184,4 @@ class CEMPlanner:
             raise ValueError(f"goal latent is {list(goal.shape)}: expected {list(expected)} (encode one goal image)")
         noise_shape = (config.cem_steps, config.rollout, config.samples, SEARCH_DIM)
         if noise is not None and tuple(noise.shape) != noise_shape:
-            raise ValueError(
-                f"noise is {list(noise.shape)}: expected [iterations, H, samples, 4] = {list(noise_shape)}"
-            )
+            raise ValueError(f"noise is {list(noise.shape)}: expected [iterations, H, S, 4] = {list(noise_shape)}")

@@ -92,7 +92,7 @@ def save_world_model(
     settings = config if isinstance(config, ModelConfig) else ModelConfig.from_dict(config)
     tensors = {
         f"{part}.{key}": weight.detach().to("cpu", dtype).contiguous()
-        for part, state in zip(PARTS, (encoder_state, predictor_state))
+        for part, state in zip(PARTS, (encoder_state, predictor_state), strict=True)
         for key, weight in state.items()
     }
     header = {**(metadata or {}), _CONFIG_KEY: json.dumps(settings.to_dict())}
@@ -103,7 +103,8 @@ def _read_safetensors(file: Path) -> tuple[str | None, dict[str, Tensor]]:
     try:
         with safe_open(str(file), framework="pt") as opened:
             metadata = opened.metadata() or {}
-            return metadata.get(_CONFIG_KEY), {key: opened.get_tensor(key) for key in opened.keys()}
+            keys = opened.keys()
+            return metadata.get(_CONFIG_KEY), {key: opened.get_tensor(key) for key in keys}
     except (SafetensorError, OSError) as error:
         raise CheckpointError(
             f"{file} ({file.stat().st_size} bytes) is not a whole safetensors file ({error}): copy it again"

@@ -19,6 +19,7 @@ class PatchEmbed(nn.Module):
         self.proj = nn.Conv3d(3, embed_dim, kernel_size=kernel, stride=kernel)
 
     def forward(self, clip: Tensor) -> Tensor:
+        """[B, 3, T, H, W] -> [B, tokens, D]."""
         return self.proj(clip).flatten(2).transpose(1, 2)
 
 
@@ -49,6 +50,7 @@ class Encoder(nn.Module):
         return self._rope_tables[key]
 
     def forward(self, clip: Tensor) -> Tensor:
+        """[B, 3, T, H, W] normalised float -> [B, tokens, D]; see the class."""
         frames, height, width = (
             clip.shape[2] // self.tubelet_size,
             *(size // self.patch_size for size in clip.shape[3:]),

@@ -35,6 +35,7 @@ class Attention(nn.Module):
         return self.proj(attended.transpose(1, 2).flatten(-2))
 
     def forward(self, x: Tensor, rope: RopeTable, attn_mask: Tensor | None = None) -> Tensor:
+        """[B, M, D] -> [B, M, D]; ``attn_mask`` [M, M] is true where a row's token may see a column's."""
         q, k, v = self.rotated_qkv(x, rope)
         return self.merge_heads(F.scaled_dot_product_attention(q, k, v, attn_mask=attn_mask))
 
@@ -48,6 +49,7 @@ class MLP(nn.Module):
         self.fc2 = nn.Linear(hidden_dim, dim)
 
     def forward(self, x: Tensor) -> Tensor:
+        """[..., D] -> [..., D]."""
         return self.fc2(F.gelu(self.fc1(x)))
 
 
@@ -62,6 +64,7 @@ class Block(nn.Module):
         self.mlp = MLP(dim, int(dim * mlp_ratio + 1e-6))  # 1408 * (48 / 11) must give 6144 in floating point as well
 
     def forward(self, x: Tensor, rope: RopeTable, attn_mask: Tensor | None = None) -> Tensor:
+        """[B, M, D] -> [B, M, D]; see :class:`Attention`."""
         x = x + self.attn(self.norm1(x), rope, attn_mask)
         return x + self.mlp(self.norm2(x))
 

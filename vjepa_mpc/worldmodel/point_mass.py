@@ -66,8 +66,10 @@ class PointMassRollout:
         self._start = self._position = position
 
     def reset(self) -> None:
+        """Back to where the rollout began."""
         self._position = self._start
 
     def step(self, actions: Tensor) -> Tensor:
+        """Actions [S, 7] -> positions [S, 1, 3] in metres."""
         self._position = self._position + actions[:, None, :3]
         return self._position

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
@@ -80,7 +82,13 @@ class Predictor(nn.Module):
         """Tokens of one step: latent [B, N, D], actions and states [B, 7] -> [B, N+2, W]."""
         return self.embed_sequence(latent, actions[:, None], states[:, None])
 
+    @property
+    def blocks(self) -> list[Block]:
+        """The transformer blocks, first to last."""
+        return cast("list[Block]", list(self.predictor_blocks))
+
     def forward(self, x: Tensor, actions: Tensor, states: Tensor) -> Tensor:
+        """x [B, T*N, D], actions and states [B, T, 7] -> [B, T*N, D]; see the class."""
         steps = actions.shape[1]
         if x.shape[1] != steps * self.tokens_per_frame:
             raise ValueError(
@@ -88,7 +96,7 @@ class Predictor(nn.Module):
             )
         rope, mask = self.rope_and_mask(steps, x.device)
         tokens = self.embed_sequence(x, actions, states)
-        for block in self.predictor_blocks:
+        for block in self.blocks:
             tokens = block(tokens, rope, mask)
         patches = tokens.unflatten(1, (steps, -1))[:, :, CONDITION_TOKENS:].flatten(1, 2)
         return self.predictor_proj(self.predictor_norm(patches))

@@ -17,6 +17,7 @@ from torch import Tensor
 from vjepa_mpc.control.pose import continue_branch, integrate_pose
 from vjepa_mpc.worldmodel.layers import Block, layer_norm_features
 from vjepa_mpc.worldmodel.predictor import CONDITION_TOKENS, Predictor
+from vjepa_mpc.worldmodel.rope import RopeTable
 
 
 class Rollout(Protocol):
@@ -59,18 +60,24 @@ class LatentRollout:
         self.reset()
 
     def reset(self) -> None:
+        """See :class:`Rollout`."""
         self._steps_taken = 0
         self._latent: Tensor | None = None
         self._action: Tensor | None = None
         self._pose = self._pose_now
 
     def step(self, actions: Tensor) -> Tensor:
+        """See :class:`Rollout`.
+
+        Raises:
+            ValueError: more candidates or more steps than the rollout was started for.
+        """
         if len(actions) > self._samples or self._steps_taken >= self._horizon:
             raise ValueError(
                 f"step {self._steps_taken + 1} with {len(actions)} candidates: this rollout was started for "
                 f"{self._horizon} steps of at most {self._samples} candidates"
             )
-        blocks = list(self._predictor.predictor_blocks)
+        blocks = self._predictor.blocks
         if self._latent is None or self._action is None:
             x, action_key, action_value = self._first_layer(actions)
             self._remember(0, action_key, action_value)
@@ -99,7 +106,7 @@ class LatentRollout:
         if cache is None:
             return keys, values
         start = (self._observed + self._steps_taken) * self._predictor.tokens_per_step
-        for stored, new in zip(cache, (keys, values)):
+        for stored, new in zip(cache, (keys, values), strict=True):
             stored[: len(new), :, start : start + new.shape[2]] = new
         end = start + self._predictor.tokens_per_step
         return cache[0][: len(keys), :, :end], cache[1][: len(values), :, :end]
@@ -109,15 +116,15 @@ class LatentRollout:
     ) -> list[tuple[Tensor, Tensor] | None]:
         steps = self._observed + self._horizon
         if steps == 1:  # a single step attends to itself alone: nothing to remember
-            return [None] * len(self._predictor.predictor_blocks)
+            return [None] * len(self._predictor.blocks)
         predictor = self._predictor
         shape = (self._samples, predictor.num_heads, steps * predictor.tokens_per_step, predictor.head_dim)
-        caches = [(like.new_empty(shape), like.new_empty(shape)) for _ in predictor.predictor_blocks]
-        for cache, past in zip(caches, history):
-            for stored, shared in zip(cache, past):
+        caches = [(like.new_empty(shape), like.new_empty(shape)) for _ in predictor.blocks]
+        for cache, past in zip(caches, history, strict=bool(history)):
+            for stored, shared in zip(cache, past, strict=True):
                 stored[:, :, : shared.shape[2]] = shared
         now = slice(self._observed * predictor.tokens_per_step + 1, (self._observed + 1) * predictor.tokens_per_step)
-        for stored, shared in zip(caches[0], self._first_layer.own_keys_and_values):
+        for stored, shared in zip(caches[0], self._first_layer.own_keys_and_values, strict=True):
             stored[:, :, now] = shared
         return list(caches)
 
@@ -128,7 +135,7 @@ class LatentRollout:
         x = self._predictor.embed_sequence(context.flatten(0, 1)[None], actions[None], poses[None])
         rope, mask = self._predictor.rope_and_mask(len(context), context.device)
         history = []
-        for block in self._predictor.predictor_blocks:
+        for block in self._predictor.blocks:
             q, k, v = block.attn.rotated_qkv(block.norm1(x), rope)
             history.append((k, v))
             x = x + block.attn.merge_heads(F.scaled_dot_product_attention(q, k, v, attn_mask=mask))
@@ -149,17 +156,17 @@ class _SharedFirstLayer:
         predictor: Predictor,
         frame: Tensor,
         pose: Tensor,
-        rope: tuple[Tensor, Tensor],
+        rope: RopeTable,
         history: tuple[Tensor, Tensor] | None,
     ) -> None:
         self._predictor = predictor
-        self._block: Block = predictor.predictor_blocks[0]
+        self._block = predictor.blocks[0]
         tokens = predictor.embed_step(frame, pose.new_zeros(1, pose.shape[-1]), pose)
         self._tokens = tokens[:, 1:]  # without the action's
-        self._action_rope, shared_rope = rope[:1], rope[1:]
+        self._action_rope, shared_rope = rope.select(slice(1)), rope.select(slice(1, None))
         q, *self.own_keys_and_values = self._block.attn.rotated_qkv(self._block.norm1(self._tokens), shared_rope)
         parts = [history, self.own_keys_and_values] if history else [self.own_keys_and_values]
-        keys, values = (torch.cat(tensors, dim=2)[0].float() for tensors in zip(*parts))
+        keys, values = (torch.cat(tensors, dim=2)[0].float() for tensors in zip(*parts, strict=True))
         self._scale = q.shape[-1] ** -0.5
         self._queries, self._keys, self._values = q[0].float(), keys, values  # each [heads, tokens, head_dim]
         scores = self._queries @ keys.mT * self._scale

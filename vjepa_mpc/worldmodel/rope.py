@@ -22,8 +22,8 @@ class RopeTable(NamedTuple):
     cos: Tensor
     signed_sin: Tensor  # the sine, negated where the paired feature enters with a minus
 
-    def __getitem__(self, tokens: slice) -> RopeTable:  # type: ignore[override]
-        """The factors of a sub-range of the tokens."""
+    def select(self, tokens: slice) -> RopeTable:
+        """The factors of some of the tokens."""
         return RopeTable(self.cos[tokens], self.signed_sin[tokens])
 
 
