@@ -1,0 +1,172 @@
+"""Settings of a training run: frozen dataclasses read from one YAML file."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+T = TypeVar("T")
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ValueError(message)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """What the simulator has to generate.
+
+    Attributes:
+        episodes: training episodes.
+        validation_episodes: further episodes that are never trained on.
+        seed: first word of the entropy that every episode's generator is seeded with.
+        shard_episodes: episodes in one file (the unit of generation, progress and resuming).
+        processes: simulator processes used for the generation.
+    """
+
+    episodes: int = 3200
+    validation_episodes: int = 64
+    seed: int = 0
+    shard_episodes: int = 64
+    processes: int = 2
+
+    def __post_init__(self) -> None:
+        for name in ("episodes", "validation_episodes", "shard_episodes", "processes"):
+            value = getattr(self, name)
+            _require(value >= 1, f"data.{name}={value}: it must be at least 1")
+        _require(self.seed >= 0, f"data.seed={self.seed}: it must not be negative")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScheduleConfig:
+    """Optimiser and batch.
+
+    Attributes:
+        steps: optimiser steps.
+        clips: clips in a batch; each is a run of `clip_frames` successive frames of one episode.
+        clip_frames: frames of a clip; every frame is encoded once and serves as context, target and metric sample.
+        rollout_clips: clips of the batch that also get the two-step rollout loss (needs clip_frames >= 3).
+        learning_rate: peak rate, after a linear warm-up over `warmup_steps`, cosine decay to `final_rate_ratio` of it.
+        ema_decay: decay of the running average of the weights that is exported.
+        bfloat16: run the transformer blocks in bfloat16 autocast (faster where the CPU has it).
+        full_precision_steps: the last steps of a run, done in fp32 whatever `bfloat16` says.
+        validate_every, checkpoint_every: periods in steps.
+    """
+
+    steps: int = 2000
+    clips: int = 16
+    clip_frames: int = 3
+    rollout_clips: int = 4
+    learning_rate: float = 8e-4
+    final_rate_ratio: float = 0.02
+    warmup_steps: int = 100
+    weight_decay: float = 0.02
+    gradient_clip: float = 1.0
+    ema_decay: float = 0.995
+    bfloat16: bool = True
+    full_precision_steps: int = 0
+    validate_every: int = 100
+    checkpoint_every: int = 200
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "clips", "validate_every", "checkpoint_every"):
+            value = getattr(self, name)
+            _require(value >= 1, f"schedule.{name}={value}: it must be at least 1")
+        _require(self.clip_frames >= 2, f"schedule.clip_frames={self.clip_frames}: a transition needs two frames")
+        _require(
+            0 <= self.rollout_clips <= self.clips,
+            f"schedule.rollout_clips={self.rollout_clips}: it must lie in 0..clips={self.clips}",
+        )
+        _require(
+            self.rollout_clips == 0 or self.clip_frames >= 3,
+            f"schedule.rollout_clips={self.rollout_clips} needs clip_frames >= 3, not {self.clip_frames}",
+        )
+        _require(self.learning_rate > 0.0, f"schedule.learning_rate={self.learning_rate}: it must be positive")
+        _require(0.0 <= self.ema_decay < 1.0, f"schedule.ema_decay={self.ema_decay}: it must lie in [0, 1)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossConfig:
+    """Weights of the loss terms (0 switches a term off) and the constants of the metric term.
+
+    Attributes:
+        prediction: L1 between predicted and encoded latents, tokens weighted by how much they change.
+        change_weight: how strongly changing tokens count in it (0: all tokens alike).
+        rollout: the same after two predicted steps.
+        variance, covariance: against collapse.
+        label: regression of pose, gripper and block from all tokens, from latent and from prediction.
+        local: the same regression from each token alone.
+        appearance: low-resolution colours of each patch from its own token.
+        metric: latent L1 distance = metric_scale * (position + gripper + block distance), pairs of latents.
+        metric_prediction: the same between predictions and latents (what the planner evaluates).
+        metric_scale: latent L1 per metre.
+        metric_gripper: metres that fully opening counts for.
+    """
+
+    prediction: float = 1.0
+    change_weight: float = 1.0
+    rollout: float = 0.5
+    variance: float = 0.05
+    covariance: float = 0.02
+    label: float = 0.3
+    local: float = 0.1
+    appearance: float = 0.5
+    metric: float = 2.0
+    metric_prediction: float = 2.0
+    metric_scale: float = 1.2
+    metric_gripper: float = 0.12
+
+    def __post_init__(self) -> None:
+        for entry in dataclasses.fields(self):
+            value = getattr(self, entry.name)
+            _require(
+                math.isfinite(value) and value >= 0.0, f"loss.{entry.name}={value}: it must be finite and not negative"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """A whole run. `model` is the world model's config dictionary (see `vjepa_mpc.worldmodel.ModelConfig`)."""
+
+    model: Mapping[str, Any]
+    seed: int = 0
+    threads: int = 1
+    data: DataConfig = field(default_factory=DataConfig)
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+
+    def __post_init__(self) -> None:
+        _require(self.threads >= 1, f"threads={self.threads}: it must be at least 1")
+
+
+def _build(kind: type[T], values: Mapping[str, Any], where: str) -> T:
+    _require(isinstance(values, Mapping), f"{where or 'the file'}: expected a mapping, found {type(values).__name__}")
+    known = {entry.name: entry for entry in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    unknown = sorted(set(values) - set(known))
+    _require(not unknown, f"unknown setting {where}{unknown[0] if unknown else ''}: known are {', '.join(known)}")
+    return kind(**values)
+
+
+def load_config(path: str | Path) -> TrainConfig:
+    """Read a run's YAML file.
+
+    Raises:
+        ValueError: a setting is unknown, missing or out of range (the message names it).
+        OSError: the file cannot be read.
+    """
+    values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    _require(isinstance(values, Mapping), f"{path}: expected a YAML mapping")
+    values = dict(values)
+    _require("model" in values, f"{path}: the section `model` is missing")
+    sections: dict[str, type] = {"data": DataConfig, "schedule": ScheduleConfig, "loss": LossConfig}
+    for name, kind in sections.items():
+        if name in values:
+            values[name] = _build(kind, values[name], f"{name}.")
+    return _build(TrainConfig, values, "")

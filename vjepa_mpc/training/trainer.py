@@ -1,0 +1,242 @@
+"""One joint training stage of encoder and predictor: batch -> losses -> step, with averaged weights for export."""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from vjepa_mpc.training import losses
+from vjepa_mpc.training.config import TrainConfig
+from vjepa_mpc.training.dataset import Clips, EpisodeDataset
+from vjepa_mpc.training.labels import LabelHeads, foreground_weights, frame_labels, patch_colours
+from vjepa_mpc.training.normalisation import ACTION_STD_FLOOR, STATE_STD_FLOOR, Normaliser, fit_normaliser
+from vjepa_mpc.worldmodel.config import ModelConfig
+from vjepa_mpc.worldmodel.encoder import Encoder
+from vjepa_mpc.worldmodel.layers import layer_norm_features
+from vjepa_mpc.worldmodel.predictor import Predictor
+from vjepa_mpc.worldmodel.preprocess import preprocess_batch
+
+
+class Networks(nn.Module):
+    """What is trained: encoder, predictor and the heads that are dropped at export."""
+
+    def __init__(self, model: ModelConfig, heads: LabelHeads) -> None:
+        super().__init__()
+        self.encoder = Encoder(model)
+        self.predictor = Predictor(model)
+        self.heads = heads
+        # Autocast would carry the residual stream in bfloat16 from here on; its rounding is as large as the latent
+        # distance of two poses half a centimetre apart.
+        for stem in (self.encoder.patch_embed, self.predictor.predictor_embed):
+            stem.register_forward_hook(lambda module, inputs, output: output.float())
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Latents `[B, N, D]` of single preprocessed frames `[B, 3, S, S]`."""
+        clip = images.unsqueeze(2).expand(-1, -1, self.encoder.tubelet_size, -1, -1)
+        return layer_norm_features(self.encoder(clip).float())
+
+    def predict(self, latents: Tensor, actions: Tensor, states: Tensor) -> Tensor:
+        """Layer-normed predictions `[B, T * N, D]` from latents, *normalised* actions and states `[B, T, 7]`."""
+        return layer_norm_features(self.predictor(latents, actions, states).float())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Tensors of `B` clips of `F` frames: images `[B*F, 3, S, S]`, actions and states normalised, labels raw."""
+
+    images: Tensor
+    states: Tensor
+    actions: Tensor
+    labels: Tensor
+
+
+class Trainer:
+    """State of a run; everything random comes from generators seeded by the configuration."""
+
+    def __init__(self, config: TrainConfig, data: EpisodeDataset) -> None:
+        self.config = config
+        self.model = ModelConfig.from_dict(config.model)
+        if data.image_size != self.model.img_size:
+            raise ValueError(
+                f"data images are {data.image_size} px and model.img_size is {self.model.img_size}: make them equal"
+            )
+        self.data = data
+        self.rng = np.random.default_rng([config.seed, 1])
+        self.generator = torch.Generator().manual_seed(config.seed)
+        self.normalise_actions = fit_normaliser(data.actions.reshape(-1, 7), ACTION_STD_FLOOR, centre=False)
+        self.normalise_states = fit_normaliser(data.states.reshape(-1, 7), STATE_STD_FLOOR, centre=True)
+        labels = frame_labels(data.states, data.blocks).reshape(-1, 7)
+        with torch.random.fork_rng():
+            torch.manual_seed(config.seed)
+            heads = LabelHeads(
+                self.model.tokens_per_frame,
+                self.model.encoder.embed_dim,
+                torch.from_numpy(labels.mean(axis=0)),
+                torch.from_numpy(np.maximum(labels.std(axis=0), 0.01)),
+            )
+            self.networks = Networks(self.model, heads)
+        self.averaged = copy.deepcopy(self.networks).requires_grad_(False)
+        self.background = self._background()
+        self.optimiser = self._make_optimiser()
+        self.step_number = 0
+
+    def _make_optimiser(self) -> torch.optim.Optimizer:
+        decayed = [p for p in self.networks.parameters() if p.ndim >= 2]
+        plain = [p for p in self.networks.parameters() if p.ndim < 2]
+        groups = [{"params": decayed, "weight_decay": self.config.schedule.weight_decay}, {"params": plain}]
+        return torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.95), weight_decay=0.0)
+
+    def _background(self) -> Tensor:
+        """Mean patch colours `[1, N, C]` over a sample of the data: the empty scene."""
+        clips = self.data.sample(np.random.default_rng([self.config.seed, 2]), min(256, self.data.episodes), 1)
+        images = preprocess_batch(clips.images[:, 0], self.model.img_size)
+        return patch_colours(images, self.model.patch_size).mean(dim=0, keepdim=True)
+
+    def learning_rate(self, step: int) -> float:
+        """Linear warm-up, then cosine decay."""
+        schedule = self.config.schedule
+        if step < schedule.warmup_steps:
+            return schedule.learning_rate * (step + 1) / schedule.warmup_steps
+        progress = (step - schedule.warmup_steps) / max(1, schedule.steps - schedule.warmup_steps)
+        cosine = 0.5 * (1.0 + math.cos(math.pi * min(1.0, progress)))
+        return schedule.learning_rate * (schedule.final_rate_ratio + (1.0 - schedule.final_rate_ratio) * cosine)
+
+    def to_batch(self, clips: Clips) -> Batch:
+        """Preprocess as for inference; normalise what the predictor is conditioned on."""
+        images = clips.images.reshape(-1, *clips.images.shape[2:])
+        return Batch(
+            images=preprocess_batch(images, self.model.img_size),
+            states=self.normalise_states(torch.from_numpy(clips.states)),
+            actions=self.normalise_actions(torch.from_numpy(clips.actions)),
+            labels=torch.from_numpy(frame_labels(clips.states, clips.blocks)),
+        )
+
+    def step(self) -> dict[str, float]:
+        """One optimiser step on a random batch; returns the loss terms."""
+        schedule = self.config.schedule
+        batch = self.to_batch(self.data.sample(self.rng, schedule.clips, schedule.clip_frames))
+        low_precision = schedule.bfloat16 and self.step_number < schedule.steps - schedule.full_precision_steps
+        # At 64 tokens the plain attention is faster than the fused one, whose backward pass does not vectorise.
+        with sdpa_kernel(SDPBackend.MATH):
+            with torch.autocast("cpu", torch.bfloat16, enabled=low_precision):
+                terms = self.losses(batch)
+            total = sum((getattr(self.config.loss, name) * value for name, value in terms.items()), torch.zeros(()))
+            self.optimiser.zero_grad(set_to_none=True)
+            total.backward()
+        nn.utils.clip_grad_norm_(self.networks.parameters(), schedule.gradient_clip)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.learning_rate(self.step_number)
+        self.optimiser.step()
+        self._average()
+        self.step_number += 1
+        return {"loss": float(total.detach()), **{name: float(value.detach()) for name, value in terms.items()}}
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """All loss terms, named as their weights in `LossConfig`."""
+        clips, frames = batch.states.shape[:2]
+        networks, heads = self.networks, self.networks.heads
+        flat = networks.encode(batch.images)
+        latents = flat.unflatten(0, (clips, frames))
+        before, after = latents[:, :-1].flatten(0, 1), latents[:, 1:].flatten(0, 1)
+        predicted = networks.predict(
+            before, batch.actions.flatten(0, 1).unsqueeze(1), batch.states[:, :-1].flatten(0, 1).unsqueeze(1)
+        )
+        with torch.autocast("cpu", enabled=False):
+            weights = losses.token_weights(before, after, self.config.loss.change_weight)
+            labels, labels_after = batch.labels.flatten(0, 1), batch.labels[:, 1:].flatten(0, 1)
+            colours = patch_colours(batch.images, self.model.patch_size, heads.cells)
+            emphasis = foreground_weights(colours, self.background)
+            colours_after, emphasis_after = (
+                value.unflatten(0, (clips, frames))[:, 1:].flatten(0, 1) for value in (colours, emphasis)
+            )
+            terms = {
+                "prediction": losses.prediction_loss(predicted, after, weights),
+                "variance": losses.variance_loss(flat),
+                "covariance": losses.covariance_loss(flat),
+                "label": heads.label_loss(flat, labels) + heads.label_loss(predicted, labels_after),
+                "local": heads.local_loss(flat, labels) + heads.local_loss(predicted, labels_after),
+                "appearance": heads.appearance_loss(flat, colours, emphasis)
+                + heads.appearance_loss(predicted, colours_after, emphasis_after),
+                **self._metric_terms(latents, predicted, batch.labels),
+            }
+        if self.config.schedule.rollout_clips:
+            terms["rollout"] = self._rollout_loss(latents, predicted, batch)
+        return terms
+
+    def _metric_terms(self, latents: Tensor, predicted: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Latent distances against label distances, for pairs of latents and for predictions with latents."""
+        constants = {"scale": self.config.loss.metric_scale, "gripper": self.config.loss.metric_gripper}
+        flat, flat_labels = latents.flatten(0, 1), labels.flatten(0, 1)
+        # The first shifts pair neighbours of a clip: the short distances that decide the final error.
+        shifts = [1, 2, *losses.pair_shifts(len(flat), 4, self.generator)]
+        between = torch.cat([losses.latent_distance(flat, flat.roll(shift, 0)) for shift in shifts])
+        target = torch.cat(
+            [losses.label_distance(flat_labels, flat_labels.roll(shift, 0), **constants) for shift in shifts]
+        )
+        index = torch.arange(len(flat)).unflatten(0, latents.shape[:2])[:, 1:].flatten()
+        reached = flat_labels[index]
+        others = [(index + shift) % len(flat) for shift in (-1, 1, *shifts[2:])]
+        ahead = torch.cat([losses.latent_distance(predicted, flat[other]) for other in others])
+        ahead_target = torch.cat(
+            [losses.label_distance(reached, flat_labels[other], **constants) for other in others]
+        )
+        return {
+            "metric": losses.metric_loss(between, target),
+            "metric_prediction": losses.metric_loss(ahead, ahead_target),
+        }
+
+    def _rollout_loss(self, latents: Tensor, predicted: Tensor, batch: Batch) -> Tensor:
+        """Error after two steps, the second one from the first one's prediction."""
+        count, frames = self.config.schedule.rollout_clips, latents.shape[1]
+        first = predicted.unflatten(0, (latents.shape[0], frames - 1))[:count, 0]
+        history = torch.cat([latents[:count, 0], first], dim=1)
+        second = self.networks.predict(history, batch.actions[:count, :2], batch.states[:count, :2])
+        weights = losses.token_weights(latents[:count, 0], latents[:count, 2], self.config.loss.change_weight)
+        return losses.prediction_loss(second[:, latents.shape[2] :], latents[:count, 2], weights)
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        decay = min(self.config.schedule.ema_decay, (1.0 + self.step_number) / (10.0 + self.step_number))
+        averages, values = list(self.averaged.parameters()), list(self.networks.parameters())
+        torch._foreach_lerp_(averages, values, 1.0 - decay)
+
+    def export_states(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """State dicts of the averaged encoder and predictor, normalisation folded in (metres, radians, 0..1)."""
+        encoder = {key: value.clone() for key, value in self.averaged.encoder.state_dict().items()}
+        predictor = {key: value.clone() for key, value in self.averaged.predictor.state_dict().items()}
+        folds: dict[str, Normaliser] = {"action_encoder": self.normalise_actions, "state_encoder": self.normalise_states}
+        for name, normaliser in folds.items():
+            weight, bias = normaliser.fold(predictor[f"{name}.weight"], predictor[f"{name}.bias"])
+            predictor[f"{name}.weight"], predictor[f"{name}.bias"] = weight, bias
+        return encoder, predictor
+
+    def save(self, path: Path) -> None:
+        """Everything needed to go on later, written so that an interruption leaves the old file intact."""
+        state: dict[str, Any] = {
+            "step": self.step_number,
+            "networks": self.networks.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "generator": self.generator.get_state(),
+        }
+        partial = path.with_suffix(".partial")
+        torch.save(state, partial)
+        partial.replace(path)
+
+    def restore(self, path: Path) -> None:
+        """Go on from a file of `save`. The batches drawn from here on are seeded by the step, so runs stay seeded."""
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        self.networks.load_state_dict(state["networks"])
+        self.averaged.load_state_dict(state["averaged"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.generator.set_state(state["generator"])
+        self.step_number = int(state["step"])
+        self.rng = np.random.default_rng([self.config.seed, 1, self.step_number])
