@@ -1,0 +1,74 @@
+"""How a node's process lives and ends: signals, executor, exit status."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import rclpy
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+
+
+class Stoppable(Protocol):
+    """What `run` needs of a node besides being a Node."""
+
+    def start(self) -> None:
+        """Called once, on the main thread, when callbacks are being served."""
+
+    def stop(self) -> bool:
+        """End motion and threads; messages can still be published. False: a thread did not end and is left behind."""
+
+
+def run(make_node: Callable[[], Node], args: Sequence[str] | None = None) -> int:
+    """Run a node until SIGINT or SIGTERM; returns the exit status: 0, or 1 when a callback failed.
+
+    rclpy's own signal handlers close the communication at once, before the arm could be brought to rest. Here the main
+    thread waits for the signal, and the node stops in an orderly way first.
+    """
+    logging.basicConfig(level=logging.INFO, format="[%(levelname)s] [%(name)s]: %(message)s")
+    # Threads take turns this often (default 5 ms), so that a busy planner does not hold up a set-point by much.
+    sys.setswitchinterval(0.0005)
+    stopping = threading.Event()
+    failures: list[Exception] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    node = make_node()
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    spinner = threading.Thread(target=_spin, args=(executor, stopping, failures), name="executor")
+    spinner.start()
+    try:
+        node.start()
+        stopping.wait()
+        clean = node.stop()
+    finally:
+        executor.shutdown()
+        spinner.join()
+        rclpy.try_shutdown()
+    if not clean:
+        # A thread is deep inside a computation that cannot be interrupted. Everything is closed and the arm is at
+        # rest; the interpreter would crash if it tore down modules under that thread.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(len(failures))
+    return len(failures)
+
+
+def _spin(executor: SingleThreadedExecutor, stopping: threading.Event, failures: list[Exception]) -> None:
+    try:
+        executor.spin()
+    except ExternalShutdownException:
+        pass
+    except Exception as error:
+        failures.append(error)
+        logging.getLogger("vjepa_mpc").exception("a callback failed; the process ends")
+    finally:
+        stopping.set()
