@@ -68,6 +68,10 @@ class Gripper:
         self._command = closedness
         return closedness
 
+    def restore(self, command: float | None) -> None:
+        """Hold what `command` was before, because what came after it was not sent."""
+        self._command = command
+
     def reset(self) -> None:
         """Forget the held command; the next update starts from what is measured."""
         self._command = None

@@ -228,6 +228,7 @@ class GoalSequence:
         goal = self.current
         if goal is None:
             raise RuntimeError("all sub-goals have ended: set a new goal")
+        del self._energies[self._step :]  # planned again without acting: only the newest energy of a step counts
         self._energies.append(energy)
         ending = self._ending(goal, energy)
         if ending is None:
@@ -241,6 +242,12 @@ class GoalSequence:
     def action_taken(self) -> None:
         """Count an action for the current sub-goal."""
         self._step += 1
+
+    def retract_action(self) -> None:
+        """Take the newest action back: it was not carried out."""
+        if self._step == 0:
+            raise RuntimeError("no action of the current sub-goal was taken: nothing to retract")
+        self._step -= 1
 
     def _ending(self, goal: SubGoal, energy: float) -> Ending | None:
         if goal.energy_threshold is not None and energy <= goal.energy_threshold:

@@ -1,0 +1,78 @@
+"""What goes into one step of visual model-predictive control, and what comes out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vjepa_mpc.control.pose import POSE_DIM
+from vjepa_mpc.planning.goals import EndedSubGoal, Ending, check_image
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Observation:
+    """What a step is planned from.
+
+    Attributes:
+        image: uint8 RGB [H, W, 3].
+        pose: measured [7] x, y, z, rx, ry, rz, g when the image was taken (metres, extrinsic xyz Euler radians, robot
+            base frame, gripper closedness 0 … 1).
+
+    Raises:
+        TypeError: the image is not a uint8 array.
+        ValueError: another value is unusable.
+    """
+
+    image: np.ndarray
+    pose: np.ndarray
+
+    def __post_init__(self) -> None:
+        check_image(self.image, "camera image")
+        pose = np.array(self.pose, dtype=np.float64)
+        if pose.shape != (POSE_DIM,) or not np.isfinite(pose).all():
+            raise ValueError(f"pose {pose.tolist()}: give seven finite numbers x, y, z, rx, ry, rz, g")
+        object.__setattr__(self, "pose", pose)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MPCStep:
+    """What one step found.
+
+    Attributes:
+        goal_id: the goal that this was planned for.
+        superseded: the goal changed in the meantime; do not act on this step.
+        finished: every sub-goal has ended; the actions are zero and the target is the measured pose.
+        goal_index: index of the sub-goal that the action is for (of the last one when finished).
+        goal_count: how many sub-goals there are.
+        goal_step: which action of the sub-goal this is, from 1; when finished, how many the last sub-goal took.
+        step_budget: most actions of the sub-goal; None for no budget.
+        actions: planned [H, 7] float64 in the robot base frame.
+        target_pose: [7] float64, the measured pose moved by the first action; its last entry is the commanded
+            gripper closedness.
+        energy: of the camera image to the sub-goal's image, before the action.
+        ended: the sub-goals that this image ended, in order.
+        energies: lowest energy among the candidates of each planning iteration.
+        encode_seconds: time spent on encoding the camera image, and goal images not encoded before.
+        plan_seconds: time spent on planning.
+    """
+
+    goal_id: int
+    superseded: bool = False
+    finished: bool = False
+    goal_index: int
+    goal_count: int
+    goal_step: int
+    step_budget: int | None
+    actions: np.ndarray
+    target_pose: np.ndarray
+    energy: float
+    ended: tuple[EndedSubGoal, ...] = ()
+    energies: tuple[float, ...] = ()
+    encode_seconds: float
+    plan_seconds: float = 0.0
+
+    @property
+    def ended_by(self) -> Ending | None:
+        """Why the last of the sub-goals that this image ended did so; None when it ended none."""
+        return self.ended[-1].by if self.ended else None
