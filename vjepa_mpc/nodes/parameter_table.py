@@ -1,4 +1,4 @@
-"""Every parameter of the planner node: name, default, range, meaning. The README's table and config/planner.yaml follow it.
+"""Every parameter of the planner node: name, default, range, meaning (README and config/planner.yaml follow it).
 
 Defaults come from the dataclasses of the core, their only home; this table says how they are called in ROS.
 """

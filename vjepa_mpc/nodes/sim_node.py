@@ -78,8 +78,7 @@ class SimNode(Node):
         self._pose_out.publish(pose_message(pose[:3], quaternion, self._frame_id, stamp))
         joints = JointState(name=ARM_JOINTS + FINGER_JOINTS)
         joints.header.stamp = stamp
-        finger = self._finger.position(float(pose[6]))
-        joints.position = [*map(float, sim.joint_positions[:7]), finger, finger]
+        joints.position = [*map(float, sim.joint_positions), *map(float, sim.finger_positions)]
         self._joints_out.publish(joints)
         block = sim.block_pose
         self._block_out.publish(pose_message(block[:3], block[3:], self._frame_id, stamp))
@@ -110,7 +109,7 @@ class SimNode(Node):
         sim = FrankaSim(settings.config)
         settings.reset(sim)
         self._hold(sim)
-        self._camera_info = _camera_info(settings)
+        self._camera_info = _camera_info(sim)
         return sim
 
     def _hold(self, sim: FrankaSim) -> None:
@@ -197,14 +196,14 @@ def _as_array(pose: Pose) -> np.ndarray:
     return np.concatenate([position_of(message), quaternion_of(message)])
 
 
-def _camera_info(settings: SimSettings) -> CameraInfo:
+def _camera_info(sim: FrankaSim) -> CameraInfo:
     """A pinhole camera without distortion."""
-    size = settings.config.image_size
-    focal = size / 2 / math.tan(math.radians(settings.config.camera.fovy) / 2)
+    fx, fy, cx, cy = sim.camera_intrinsics
+    size = sim.config.image_size
     info = CameraInfo(height=size, width=size, distortion_model="plumb_bob", d=[0.0] * 5)
-    info.k = [focal, 0.0, size / 2, 0.0, focal, size / 2, 0.0, 0.0, 1.0]
+    info.k = [fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0]
     info.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
-    info.p = [focal, 0.0, size / 2, 0.0, 0.0, focal, size / 2, 0.0, 0.0, 0.0, 1.0, 0.0]
+    info.p = [fx, 0.0, cx, 0.0, 0.0, fy, cy, 0.0, 0.0, 0.0, 1.0, 0.0]
     return info
 
 
