@@ -113,6 +113,7 @@ class FrankaSim:
         block_yaw: float | None = None,
         pose: np.ndarray | None = None,
         block_pose: np.ndarray | None = None,
+        squeeze: bool = False,
     ) -> None:
         """Start over: arm at rest at `pose`, block on the table.
 
@@ -123,6 +124,7 @@ class FrankaSim:
             block_yaw: radians.
             pose: arm pose [7], or None for the middle of the workspace, gripper down and open.
             block_pose: full block pose [7] (position, quaternion xyzw) instead of the two above, e.g. in the hand.
+            squeeze: command the hand closed although `pose` has it open as far as the block between the fingers.
 
         Raises:
             ValueError: the pose is not finite.
@@ -132,7 +134,7 @@ class FrankaSim:
         start = np.array([*self.config.workspace.center, *DOWN, 0.0]) if pose is None else np.asarray(pose, dtype=float)
         self._target_joints = self._place_arm(start)
         self.data.ctrl[self._arm_ctrl] = self._target_joints
-        self._command_hand(start[6])
+        self._command_hand(1.0 if squeeze else start[6])
         if block_pose is None:
             block_pose = self._block_on_table(rng, block_position, block_yaw)
         self._place_block(block_pose)
