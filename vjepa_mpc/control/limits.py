@@ -64,8 +64,8 @@ class MotionLimits:
 
     linear_speed: float = 0.2
     angular_speed: float = 0.5
-    linear_acceleration: float = 1.0
-    angular_acceleration: float = 2.5
+    linear_acceleration: float = 2.0
+    angular_acceleration: float = 5.0
     max_step: float = 0.075
     max_rotation_step: float = 0.5
 
