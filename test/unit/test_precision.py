@@ -52,14 +52,3 @@ def test_flags_are_read_from_both_spellings_and_missing_files_mean_none(tmp_path
     arm.write_text("processor\t: 0\nFeatures\t: fp asimd bf16\n")
     assert "bf16" in precision._cpu_flags(arm)
     assert precision._cpu_flags(tmp_path / "none") == frozenset()
-
-
-def test_threads_are_set_or_left() -> None:
-    before = torch.get_num_threads()
-    try:
-        assert precision.set_cpu_threads(1) == 1
-        assert precision.set_cpu_threads(0) == 1
-        with pytest.raises(ValueError, match="threads=-1"):
-            precision.set_cpu_threads(-1)
-    finally:
-        torch.set_num_threads(before)

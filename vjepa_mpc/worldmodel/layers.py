@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vjepa_mpc.worldmodel.kernels import attention, linear, linear_gelu
 from vjepa_mpc.worldmodel.rope import RopeTable, rotate
 
 LAYER_NORM_EPS = 1e-6
@@ -26,18 +27,19 @@ class Attention(nn.Module):
 
     def rotated_qkv(self, x: Tensor, rope: RopeTable) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys (both rotated) and values of the tokens x [B, M, D], each [B, heads, M, head_dim]."""
-        q, k, v = self.qkv(x).unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
+        qkv = linear(x, self.qkv).unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
         # The tables are float32; attention needs q, k and v in one dtype, so cast after the rotation, not before.
-        return rotate(q, rope).to(v.dtype), rotate(k, rope).to(v.dtype), v
+        q, k = rotate(qkv[:2], rope).to(qkv.dtype)
+        return q, k, qkv[2]
 
     def merge_heads(self, attended: Tensor) -> Tensor:
         """[B, heads, M, head_dim] -> [B, M, D], projected."""
-        return self.proj(attended.transpose(1, 2).flatten(-2))
+        return linear(attended.transpose(1, 2).flatten(-2), self.proj)
 
     def forward(self, x: Tensor, rope: RopeTable, attn_mask: Tensor | None = None) -> Tensor:
         """[B, M, D] -> [B, M, D]; ``attn_mask`` [M, M] is true where a row's token may see a column's."""
         q, k, v = self.rotated_qkv(x, rope)
-        return self.merge_heads(F.scaled_dot_product_attention(q, k, v, attn_mask=attn_mask))
+        return self.merge_heads(attention(q, k, v, attn_mask))
 
 
 class MLP(nn.Module):
@@ -50,7 +52,7 @@ class MLP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[..., D] -> [..., D]."""
-        return self.fc2(F.gelu(self.fc1(x)))
+        return linear(linear_gelu(x, self.fc1), self.fc2)
 
 
 class Block(nn.Module):

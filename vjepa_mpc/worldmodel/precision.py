@@ -1,4 +1,4 @@
-"""Which number format to compute in on which device, and with how many CPU threads."""
+"""Which number format to compute in on which device."""
 
 from __future__ import annotations
 
@@ -43,22 +43,6 @@ def resolve_dtype(name: str, device: torch.device | str = "cpu") -> torch.dtype:
         return wanted
     logger.warning("dtype=%s: %s; computing in %s instead", name, problem, str(best).removeprefix("torch."))
     return best
-
-
-def set_cpu_threads(threads: int) -> int:
-    """Let one operation use this many CPU threads (0: leave PyTorch's choice); returns how many it uses now.
-
-    This holds for the whole process and for threads that have not computed anything yet, so call it before the
-    planning thread starts.
-
-    Raises:
-        ValueError: a negative number.
-    """
-    if threads < 0:
-        raise ValueError(f"threads={threads}: give the number of CPU threads, or 0 for PyTorch's choice")
-    if threads:
-        torch.set_num_threads(threads)
-    return torch.get_num_threads()
 
 
 def _problem(dtype: torch.dtype, device: torch.device) -> str | None:

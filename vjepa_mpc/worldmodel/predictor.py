@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from vjepa_mpc.worldmodel.config import ModelConfig
+from vjepa_mpc.worldmodel.kernels import linear
 from vjepa_mpc.worldmodel.layers import LAYER_NORM_EPS, Block, initialise_weights
 from vjepa_mpc.worldmodel.rope import RopeTable, grid_positions, rope_table
 
@@ -71,7 +72,7 @@ class Predictor(nn.Module):
 
     def embed_sequence(self, x: Tensor, actions: Tensor, states: Tensor) -> Tensor:
         """Tokens of all steps: x [B, T*N, D], actions and states [B, T, 7] -> [B, T*(N+2), W]."""
-        patches = self.predictor_embed(x).unflatten(1, (actions.shape[1], -1))
+        patches = linear(x, self.predictor_embed).unflatten(1, (actions.shape[1], -1))
         # In half precision a metre has steps of millimetres: actions and poses are read in the precision that their
         # encoders were left in (see build_world_model) and only their tokens are cast.
         action = self.encode_action(actions)[:, :, None].to(patches.dtype)
@@ -99,4 +100,4 @@ class Predictor(nn.Module):
         for block in self.blocks:
             tokens = block(tokens, rope, mask)
         patches = tokens.unflatten(1, (steps, -1))[:, :, CONDITION_TOKENS:].flatten(1, 2)
-        return self.predictor_proj(self.predictor_norm(patches))
+        return linear(self.predictor_norm(patches), self.predictor_proj)

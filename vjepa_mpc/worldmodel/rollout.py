@@ -11,10 +11,10 @@ from __future__ import annotations
 from typing import Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from vjepa_mpc.control.pose import continue_branch, integrate_pose
+from vjepa_mpc.worldmodel.kernels import attention, linear
 from vjepa_mpc.worldmodel.layers import Block, layer_norm_features
 from vjepa_mpc.worldmodel.predictor import CONDITION_TOKENS, Predictor
 from vjepa_mpc.worldmodel.rope import RopeTable
@@ -89,7 +89,8 @@ class LatentRollout:
             x = self._block(layer, blocks[layer], x, patches_only=layer == len(blocks) - 1)
         patches = x[:, -self._predictor.tokens_per_frame :]
         self._action, self._steps_taken = actions, self._steps_taken + 1
-        self._latent = layer_norm_features(self._predictor.predictor_proj(self._predictor.predictor_norm(patches)))
+        predicted = linear(self._predictor.predictor_norm(patches), self._predictor.predictor_proj)
+        self._latent = layer_norm_features(predicted)
         return self._latent
 
     def _block(self, layer: int, block: Block, x: Tensor, patches_only: bool) -> Tensor:
@@ -97,7 +98,7 @@ class LatentRollout:
         k, v = self._remember(layer, k, v)
         if patches_only:  # what the last layer would do to the action and state tokens is read by nobody
             x, q = x[:, CONDITION_TOKENS:], q[:, :, CONDITION_TOKENS:]
-        x = x + block.attn.merge_heads(F.scaled_dot_product_attention(q, k, v))
+        x = x + block.attn.merge_heads(attention(q, k, v))
         return x + block.mlp(block.norm2(x))
 
     def _remember(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
@@ -138,7 +139,7 @@ class LatentRollout:
         for block in self._predictor.blocks:
             q, k, v = block.attn.rotated_qkv(block.norm1(x), rope)
             history.append((k, v))
-            x = x + block.attn.merge_heads(F.scaled_dot_product_attention(q, k, v, attn_mask=mask))
+            x = x + block.attn.merge_heads(attention(q, k, v, mask))
             x = x + block.mlp(block.norm2(x))
         return history
 

@@ -60,5 +60,5 @@ def grid_positions(steps: int, height: int, width: int, first_step: int = 0) -> 
 
 def rotate(x: Tensor, table: RopeTable) -> Tensor:
     """Rotate queries or keys [..., tokens, head_dim] by a table of [tokens, head_dim]; the result is float32."""
-    swapped = x.unflatten(-1, (-1, 2)).flip(-1).flatten(-2)
+    swapped = torch.stack([x[..., 1::2], x[..., 0::2]], dim=-1).flatten(-2)
     return torch.addcmul(x * table.cos, swapped, table.signed_sin)
