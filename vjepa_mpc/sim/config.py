@@ -106,9 +106,7 @@ class SimConfig:
             self.control_period >= self.timestep,
             f"control_period {self.control_period} s is shorter than timestep {self.timestep} s: raise it",
         )
-        _require(
-            0.01 <= self.block_size <= 0.075, f"block_size is {self.block_size} m: the hand takes 0.01 to 0.075 m"
-        )
+        _require(0.01 <= self.block_size <= 0.075, f"block_size is {self.block_size} m: the hand takes 0.01 to 0.075 m")
         for name in ("joint_speed", "step_seconds", "block_mass", "grip_stiffness"):
             value = getattr(self, name)
             _require(math.isfinite(value) and value > 0.0, f"{name} is {value}: it must be positive and finite")

@@ -247,9 +247,7 @@ class PickPlaceTask:
             run_phase(sim, phase)
             image = sim.render()
             goals.append(
-                TaskGoal(
-                    name=phase.name, image=image, pose=sim.pose, block_pose=sim.block_pose, steps=phase.steps
-                )
+                TaskGoal(name=phase.name, image=image, pose=sim.pose, block_pose=sim.block_pose, steps=phase.steps)
             )
         return tuple(goals)
 
