@@ -246,3 +246,5 @@ def test_backend_choice_prefers_egl_then_osmesa_and_respects_the_user(monkeypatc
     works["osmesa"] = False
     assert choose_gl_backend(environment := {}) is None and "MUJOCO_GL" not in environment
     assert choose_gl_backend({"MUJOCO_GL": "glfw"}) == "glfw"
+    with pytest.raises(RenderBackendError, match=r"MUJOCO_GL=osmesa is set.*unset it"):
+        choose_gl_backend({"MUJOCO_GL": "osmesa"})

@@ -61,6 +61,9 @@ def choose_gl_backend(environment: MutableMapping[str, str] = os.environ) -> str
 
     A machine without either can still step the physics: what is missing is said by the first `FrankaSim.render`.
     Mesa's software rasteriser is held to one thread (LP_NUM_THREADS) because several processes render side by side.
+
+    Raises:
+        RenderBackendError: MUJOCO_GL asks for EGL or OSMesa, which does not work here (MuJoCo's import would crash).
     """
     environment.setdefault("LP_NUM_THREADS", "1")
     chosen = environment.get("MUJOCO_GL", "").lower().strip()
@@ -71,6 +74,8 @@ def choose_gl_backend(environment: MutableMapping[str, str] = os.environ) -> str
             chosen = "osmesa"
         if chosen:
             environment["MUJOCO_GL"] = chosen
+    elif (chosen == "egl" and not egl_works()) or (chosen == "osmesa" and not osmesa_works()):
+        raise RenderBackendError(f"MUJOCO_GL={chosen} is set, but {chosen} does not work here: unset it, or {REMEDY}")
     if chosen == "osmesa":
         environment.setdefault("PYOPENGL_PLATFORM", "osmesa")
     return chosen or None

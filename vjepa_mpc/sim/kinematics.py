@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import pinocchio as pin
+import pinocchio as pin  # type: ignore[import-untyped]
 from scipy.spatial.transform import Rotation
 
 from vjepa_mpc.sim.scene import ARM_JOINTS, TCP_SITE, mujoco

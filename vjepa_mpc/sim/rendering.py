@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from types import TracebackType
 
 import numpy as np
@@ -22,7 +23,8 @@ class CameraRenderer:
             self._renderer = mujoco.Renderer(model, height=size, width=size)
         except Exception as error:  # each OpenGL platform has its own exceptions, down to plain AttributeError
             raise RenderBackendError(
-                f"MuJoCo cannot draw here ({error!r}): neither EGL nor OSMesa started; {REMEDY}"
+                f"MuJoCo cannot draw here (MUJOCO_GL={os.environ.get('MUJOCO_GL', '')!r}, {error!r}): "
+                f"it needs EGL or OSMesa; {REMEDY}"
             ) from error
         self._option = mujoco.MjvOption()
         self._option.geomgroup[:] = [int(group in DRAWN_GROUPS) for group in range(len(self._option.geomgroup))]
