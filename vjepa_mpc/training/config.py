@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -49,18 +49,18 @@ class ScheduleConfig:
     """Optimiser and batch.
 
     Attributes:
-        steps: optimiser steps.
+        cycles: optimiser steps of each cycle. In a cycle the rate rises over `warmup_steps` to `learning_rate` and
+            falls as a cosine to `final_rate_ratio` of it; a model is good at the end of a cycle, and the next cycle
+            goes on from there.
         clips: clips in a batch; each is a run of `clip_frames` successive frames of one episode.
         clip_frames: frames of a clip; every frame is encoded once and serves as context, target and metric sample.
         rollout_clips: clips of the batch that also get the two-step rollout loss (needs clip_frames >= 3).
-        learning_rate: peak rate, after a linear warm-up over `warmup_steps`, cosine decay to `final_rate_ratio` of it.
         ema_decay: decay of the running average of the weights that is exported.
         bfloat16: run the transformer blocks in bfloat16 autocast (faster where the CPU has it).
-        full_precision_steps: the last steps of a run, done in fp32 whatever `bfloat16` says.
         validate_every, checkpoint_every: periods in steps.
     """
 
-    steps: int = 2000
+    cycles: Sequence[int] = (2000,)
     clips: int = 16
     clip_frames: int = 3
     rollout_clips: int = 4
@@ -71,12 +71,15 @@ class ScheduleConfig:
     gradient_clip: float = 1.0
     ema_decay: float = 0.995
     bfloat16: bool = True
-    full_precision_steps: int = 0
     validate_every: int = 100
     checkpoint_every: int = 200
 
     def __post_init__(self) -> None:
-        for name in ("steps", "clips", "validate_every", "checkpoint_every"):
+        _require(
+            len(self.cycles) > 0 and all(isinstance(steps, int) and steps >= 1 for steps in self.cycles),
+            f"schedule.cycles={list(self.cycles)}: give the steps of one cycle or more, e.g. [2000]",
+        )
+        for name in ("clips", "validate_every", "checkpoint_every"):
             value = getattr(self, name)
             _require(value >= 1, f"schedule.{name}={value}: it must be at least 1")
         _require(self.clip_frames >= 2, f"schedule.clip_frames={self.clip_frames}: a transition needs two frames")
@@ -90,6 +93,24 @@ class ScheduleConfig:
         )
         _require(self.learning_rate > 0.0, f"schedule.learning_rate={self.learning_rate}: it must be positive")
         _require(0.0 <= self.ema_decay < 1.0, f"schedule.ema_decay={self.ema_decay}: it must lie in [0, 1)")
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of the whole run."""
+        return sum(self.cycles)
+
+    def rate(self, step: int) -> float:
+        """Learning rate of a step, from 0 on."""
+        length = 0
+        for length in self.cycles:
+            if step < length:
+                break
+            step -= length
+        if step < self.warmup_steps:
+            return self.learning_rate * (step + 1) / self.warmup_steps
+        progress = (step - self.warmup_steps) / max(1, length - self.warmup_steps)
+        cosine = 0.5 * (1.0 + math.cos(math.pi * min(1.0, progress)))
+        return self.learning_rate * (self.final_rate_ratio + (1.0 - self.final_rate_ratio) * cosine)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -99,6 +99,7 @@ class EpisodeDataset:
 
     @property
     def episodes(self) -> int:
+        """Number of episodes."""
         return len(self.states)
 
     @property
@@ -108,6 +109,7 @@ class EpisodeDataset:
 
     @property
     def image_size(self) -> int:
+        """Side of the square images in pixels."""
         return int(self._images[0].shape[2])
 
     def clips(self, episodes: np.ndarray, starts: np.ndarray, frames: int) -> Clips:

@@ -88,4 +88,4 @@ def r_squared(predicted: Tensor, labels: Tensor) -> dict[str, float]:
     """Share of the labels' variance explained, by group of `GROUPS`; arguments `[B, 7]`."""
     residual = (predicted - labels).square().mean(dim=0)
     total = (labels - labels.mean(dim=0)).square().mean(dim=0).clamp_min(1e-9)
-    return {name: float((1.0 - residual[part].sum() / total[part].sum())) for name, part in GROUPS.items()}
+    return {name: float(1.0 - residual[part].sum() / total[part].sum()) for name, part in GROUPS.items()}

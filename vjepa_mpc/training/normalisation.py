@@ -23,7 +23,9 @@ class Normaliser:
 
     def __post_init__(self) -> None:
         if self.mean.shape != (7,) or self.std.shape != (7,):
-            raise ValueError(f"mean and std must have shape (7,), not {tuple(self.mean.shape)}, {tuple(self.std.shape)}")
+            raise ValueError(
+                f"mean and std must have shape (7,), not {tuple(self.mean.shape)}, {tuple(self.std.shape)}"
+            )
         if not bool((self.std > 0).all()):
             raise ValueError(f"every std must be positive, not {self.std.tolist()}")
 

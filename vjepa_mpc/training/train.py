@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
+import itertools
 import json
 import sys
 import time
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import torch
 
@@ -33,7 +33,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", type=Path, default=None, help="data folder (default: OUT/data); what it lacks is generated first"
     )
-    parser.add_argument("--steps", type=int, default=None, help="other number of optimiser steps than the recipe's")
     parser.add_argument("--threads", type=int, default=None, help="CPU threads (default: the recipe's)")
     parser.add_argument("--fresh", action="store_true", help=f"start again although OUT has a {STATE_FILE}")
 
@@ -41,8 +40,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
     config = load_config(args.config)
-    if args.steps is not None:
-        config = dataclasses.replace(config, schedule=dataclasses.replace(config.schedule, steps=args.steps))
     args.out.mkdir(parents=True, exist_ok=True)
     folder = args.data or args.out / "data"
     _generate(folder, config)
@@ -73,6 +70,7 @@ def train(trainer: Trainer, validation: Clips, out: Path, log: TextIO) -> None:
     """Train to the last step; validates, logs and writes the model at the configured periods."""
     schedule = trainer.config.schedule
     start, first = time.monotonic(), trainer.step_number
+    cycle_ends = set(itertools.accumulate(schedule.cycles))
     while trainer.step_number < schedule.steps:
         terms = trainer.step()
         step = trainer.step_number
@@ -81,13 +79,13 @@ def train(trainer: Trainer, validation: Clips, out: Path, log: TextIO) -> None:
             f"step {step}/{schedule.steps}  loss {terms['loss']:.3f}  prediction {terms['prediction']:.3f}  "
             f"metric {terms['metric']:.4f}  {pace:.2f} s/step  {(schedule.steps - step) * pace / 60.0:.1f} min left"
         )
-        record = {"step": step, "seconds": round(time.monotonic() - start, 1), **_rounded(terms)}
-        if step % schedule.validate_every == 0 or step == schedule.steps:
+        record: dict[str, Any] = {"step": step, "seconds": round(time.monotonic() - start, 1), **_rounded(terms)}
+        if step % schedule.validate_every == 0 or step in cycle_ends:
             measures = _rounded(validate(trainer, validation))
             record["validation"] = measures
             _live(f"step {step}: {_summary(measures)}", end="\n")
         print(json.dumps(record), file=log, flush=True)
-        if step % schedule.checkpoint_every == 0 or step == schedule.steps:
+        if step % schedule.checkpoint_every == 0 or step in cycle_ends:
             export(trainer, out / MODEL_FILE)
             trainer.save(out / STATE_FILE)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,7 +90,7 @@ class Trainer:
     def _make_optimiser(self) -> torch.optim.Optimizer:
         decayed = [p for p in self.networks.parameters() if p.ndim >= 2]
         plain = [p for p in self.networks.parameters() if p.ndim < 2]
-        groups = [{"params": decayed, "weight_decay": self.config.schedule.weight_decay}, {"params": plain}]
+        groups: list[dict[str, Any]] = [{"params": decayed, "weight_decay": self.config.schedule.weight_decay}, {"params": plain}]
         return torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.95), weight_decay=0.0)
 
     def _background(self) -> Tensor:
@@ -99,15 +98,6 @@ class Trainer:
         clips = self.data.sample(np.random.default_rng([self.config.seed, 2]), min(256, self.data.episodes), 1)
         images = preprocess_batch(clips.images[:, 0], self.model.img_size)
         return patch_colours(images, self.model.patch_size).mean(dim=0, keepdim=True)
-
-    def learning_rate(self, step: int) -> float:
-        """Linear warm-up, then cosine decay."""
-        schedule = self.config.schedule
-        if step < schedule.warmup_steps:
-            return schedule.learning_rate * (step + 1) / schedule.warmup_steps
-        progress = (step - schedule.warmup_steps) / max(1, schedule.steps - schedule.warmup_steps)
-        cosine = 0.5 * (1.0 + math.cos(math.pi * min(1.0, progress)))
-        return schedule.learning_rate * (schedule.final_rate_ratio + (1.0 - schedule.final_rate_ratio) * cosine)
 
     def to_batch(self, clips: Clips) -> Batch:
         """Preprocess as for inference; normalise what the predictor is conditioned on."""
@@ -123,17 +113,16 @@ class Trainer:
         """One optimiser step on a random batch; returns the loss terms."""
         schedule = self.config.schedule
         batch = self.to_batch(self.data.sample(self.rng, schedule.clips, schedule.clip_frames))
-        low_precision = schedule.bfloat16 and self.step_number < schedule.steps - schedule.full_precision_steps
         # At 64 tokens the plain attention is faster than the fused one, whose backward pass does not vectorise.
         with sdpa_kernel(SDPBackend.MATH):
-            with torch.autocast("cpu", torch.bfloat16, enabled=low_precision):
+            with torch.autocast("cpu", torch.bfloat16, enabled=schedule.bfloat16):
                 terms = self.losses(batch)
             total = sum((getattr(self.config.loss, name) * value for name, value in terms.items()), torch.zeros(()))
             self.optimiser.zero_grad(set_to_none=True)
             total.backward()
         nn.utils.clip_grad_norm_(self.networks.parameters(), schedule.gradient_clip)
         for group in self.optimiser.param_groups:
-            group["lr"] = self.learning_rate(self.step_number)
+            group["lr"] = schedule.rate(self.step_number)
         self.optimiser.step()
         self._average()
         self.step_number += 1
@@ -185,9 +174,7 @@ class Trainer:
         reached = flat_labels[index]
         others = [(index + shift) % len(flat) for shift in (-1, 1, *shifts[2:])]
         ahead = torch.cat([losses.latent_distance(predicted, flat[other]) for other in others])
-        ahead_target = torch.cat(
-            [losses.label_distance(reached, flat_labels[other], **constants) for other in others]
-        )
+        ahead_target = torch.cat([losses.label_distance(reached, flat_labels[other], **constants) for other in others])
         return {
             "metric": losses.metric_loss(between, target),
             "metric_prediction": losses.metric_loss(ahead, ahead_target),
@@ -205,14 +192,18 @@ class Trainer:
     @torch.no_grad()
     def _average(self) -> None:
         decay = min(self.config.schedule.ema_decay, (1.0 + self.step_number) / (10.0 + self.step_number))
-        averages, values = list(self.averaged.parameters()), list(self.networks.parameters())
+        averages: list[Tensor] = list(self.averaged.parameters())
+        values: list[Tensor] = list(self.networks.parameters())
         torch._foreach_lerp_(averages, values, 1.0 - decay)
 
     def export_states(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """State dicts of the averaged encoder and predictor, normalisation folded in (metres, radians, 0..1)."""
         encoder = {key: value.clone() for key, value in self.averaged.encoder.state_dict().items()}
         predictor = {key: value.clone() for key, value in self.averaged.predictor.state_dict().items()}
-        folds: dict[str, Normaliser] = {"action_encoder": self.normalise_actions, "state_encoder": self.normalise_states}
+        folds: dict[str, Normaliser] = {
+            "action_encoder": self.normalise_actions,
+            "state_encoder": self.normalise_states,
+        }
         for name, normaliser in folds.items():
             weight, bias = normaliser.fold(predictor[f"{name}.weight"], predictor[f"{name}.bias"])
             predictor[f"{name}.weight"], predictor[f"{name}.bias"] = weight, bias

@@ -1,0 +1,92 @@
+"""What drives the arm in an evaluation: the visual controller, and two baselines that ignore the goal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from vjepa_mpc.control.mpc import Observation, VisualMPC
+from vjepa_mpc.planning import CEMConfig
+from vjepa_mpc.planning.goals import SubGoal
+from vjepa_mpc.sim import FrankaSim
+from vjepa_mpc.sim.tasks import TaskGoal
+from vjepa_mpc.worldmodel import WorldModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """One action: the target pose `[7]` (entry 6: commanded closedness) and the seconds it took to find."""
+
+    target: np.ndarray
+    seconds: float | None = None
+
+
+class Policy(Protocol):
+    """Drives one episode after the other."""
+
+    def begin(self, goals: Sequence[TaskGoal], seed: int) -> None:
+        """Start an episode. Of the goals, a policy may use images and budgets only."""
+        ...
+
+    def act(self, sim: FrankaSim) -> Command | None:
+        """The next command, or None when the policy has finished."""
+        ...
+
+
+class VisualPolicy:
+    """The product: goal images, camera images and measured poses, nothing else."""
+
+    def __init__(self, world_model: WorldModel, config: CEMConfig) -> None:
+        self._world_model, self._config = world_model, config
+        self._mpc = VisualMPC(world_model, config)
+
+    def begin(self, goals: Sequence[TaskGoal], seed: int) -> None:
+        """Encode the goal images, so that every `act` costs one image and one plan."""
+        self._mpc = VisualMPC(self._world_model, self._config, seed=seed)
+        self._mpc.set_goals([SubGoal(image=goal.image, steps=goal.steps) for goal in goals])
+        self._mpc.prepare()
+
+    def act(self, sim: FrankaSim) -> Command | None:
+        """Look, encode, plan."""
+        step = self._mpc.step(Observation(image=sim.render(), pose=sim.pose))
+        if step.finished:
+            return None
+        return Command(target=step.target_pose, seconds=step.encode_seconds + step.plan_seconds)
+
+
+class NoMotion:
+    """Holds the start pose for as many steps as the goals allow."""
+
+    def begin(self, goals: Sequence[TaskGoal], seed: int) -> None:
+        """Count the steps."""
+        self._steps_left = sum(goal.steps for goal in goals)
+
+    def act(self, sim: FrankaSim) -> Command | None:
+        """The measured pose."""
+        self._steps_left -= 1
+        return Command(target=sim.pose) if self._steps_left >= 0 else None
+
+
+class RandomActions:
+    """Uniform actions in the planner's box, the gripper opened or closed at random."""
+
+    def __init__(self, maxnorm: float) -> None:
+        self._maxnorm = maxnorm
+
+    def begin(self, goals: Sequence[TaskGoal], seed: int) -> None:
+        """Count the steps and seed the generator."""
+        self._steps_left = sum(goal.steps for goal in goals)
+        self._rng = np.random.default_rng(seed)
+
+    def act(self, sim: FrankaSim) -> Command | None:
+        """A random step that stays in the workspace."""
+        self._steps_left -= 1
+        if self._steps_left < 0:
+            return None
+        target = sim.pose
+        target[:3] = sim.config.workspace.clip(target[:3] + self._rng.uniform(-self._maxnorm, self._maxnorm, 3))
+        target[6] = float(self._rng.integers(2))
+        return Command(target=target)
