@@ -207,7 +207,7 @@ def test_the_held_gripper_command_is_forgotten_on_request(mpc, model):
     half = START.copy()
     half[6] = 0.37
     assert mpc.step(observe(model, half)).target_pose[6] == CLOSED
-    mpc.forget_gripper()
+    mpc.forget()
     assert mpc.step(observe(model, half)).target_pose[6] == pytest.approx(0.37)
 
 
@@ -238,6 +238,7 @@ def test_a_down_pointing_gripper_keeps_its_roll_branch(mpc, model):
     for roll in (np.pi + 0.01, np.pi - 0.01):
         pose = START.copy()
         pose[3] = roll
+        mpc.forget()
         assert mpc.step(observe(model, pose)).target_pose[3] == pytest.approx(roll)
 
 
@@ -269,3 +270,13 @@ def test_an_energy_that_is_no_number_is_an_error(mpc, model):
 def test_bad_observations_are_named(changes, error, words):
     with pytest.raises(error, match=words):
         Observation(**{"image": np.zeros((4, 4, 3), np.uint8), "pose": START, **changes})
+
+
+def test_a_measured_tilt_does_not_enter_the_next_command(mpc, model):
+    mpc.set_goals([goal(model, (0.5, 0.0, 0.2))])
+    first = mpc.step(observe(model))
+    tilted = START.copy()
+    tilted[3] += 0.05
+    assert mpc.step(observe(model, tilted)).target_pose[3:6] == pytest.approx(first.target_pose[3:6])
+    mpc.forget()
+    assert mpc.step(observe(model, tilted)).target_pose[3] == pytest.approx(tilted[3])

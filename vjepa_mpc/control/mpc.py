@@ -97,6 +97,7 @@ class VisualMPC:
         self._rotation = check_rotation(action_rotation)
 
         self._planner: CEMPlanner | None = None
+        self._orientation: np.ndarray | None = None  # Euler angles that were commanded last
         self._undo: _Undo | None = None
 
     @property
@@ -147,9 +148,13 @@ class VisualMPC:
         with self._lock:
             self._run = None
 
-    def forget_gripper(self) -> None:
-        """Start from the measured gripper closedness again, e.g. when an arm is taken over. Not while a step runs."""
+    def forget(self) -> None:
+        """Start from the measured pose again, e.g. when an arm is taken over: no held gripper command, no orientation.
+
+        Not while a step runs.
+        """
         self._gripper.reset()
+        self._orientation = None
 
     def retract(self, step: MPCStep) -> None:
         """Undo the newest step because it was not acted upon: it does not count and its gripper command is forgotten.
@@ -205,7 +210,7 @@ class VisualMPC:
             goal_step=run.sequence.step + 1,
             step_budget=goal.steps,
             actions=actions,
-            target_pose=_integrate(observation.pose, actions[0]),
+            target_pose=self._target(observation.pose, actions[0]),
             energy=energy,
             ended=ended,
             energies=plan.energies,
@@ -277,12 +282,24 @@ class VisualMPC:
             return self._gripper.force(CLOSED)
         return self._gripper.update(closedness, float(step.actions[0, 6]))
 
+    def _target(self, pose: np.ndarray, action: np.ndarray) -> np.ndarray:
+        """The measured position and the orientation commanded last, moved by the action.
+
+        Contacts tilt the hand a little. Plans do not rotate, so a measured tilt that went into the next command would
+        never be corrected and add up.
+        """
+        start = pose.copy()
+        if self._orientation is not None:
+            start[3:6] = self._orientation
+        return _integrate(start, action)
+
     def _commit(self, run: _Run, goal: SubGoal, step: MPCStep, closedness: float) -> MPCStep:
         """Count the action and command the gripper, unless the goal was superseded meanwhile."""
         with self._lock:
             if self._run is not run:
                 return replace(step, superseded=True)
             command = self._gripper.command
+            self._orientation = step.target_pose[3:6].copy()
             step.target_pose[6] = self._command_gripper(goal, step, closedness)
             run.sequence.action_taken()
             self._undo = _Undo(step, run, command)
