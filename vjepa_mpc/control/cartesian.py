@@ -30,6 +30,12 @@ def quaternion_conjugate(quaternion: np.ndarray) -> np.ndarray:
     return np.asarray(quaternion) * np.array([-1.0, -1.0, -1.0, 1.0])
 
 
+def rotate(quaternion: np.ndarray, vector: np.ndarray) -> np.ndarray:
+    """A vector [3] turned by a unit quaternion [4]."""
+    extended = np.array([*vector, 0.0])
+    return quaternion_multiply(quaternion_multiply(quaternion, extended), quaternion_conjugate(quaternion))[:3]
+
+
 def rotation_vector(quaternion: np.ndarray) -> np.ndarray:
     """Axis times angle [3] in radians of the shorter turn that a unit quaternion [4] describes (angle ≤ π)."""
     vector, scalar = np.asarray(quaternion[:3]), float(quaternion[3])

@@ -1,0 +1,105 @@
+"""States of the supervisor, and a name, words and a remedy for every reason not to move."""
+
+from __future__ import annotations
+
+from enum import Enum, IntEnum
+
+
+class State(IntEnum):
+    """What the controller is doing; the numbers are those of ``msg/PlanStatus.msg``."""
+
+    UNCONFIGURED = 0
+    IDLE = 1
+    WAITING_INPUT = 2
+    PLANNING = 3
+    EXECUTING = 4
+    HOLDING = 5
+    PAUSED = 6
+    FAULT = 7
+
+
+class Effect(Enum):
+    """What a reason does to the arm."""
+
+    MOVES = "the arm may move"
+    WAITS = "nothing is wrong; there is nothing to do, or not yet"
+    HOLDS = "the arm holds, and goes on by itself once the cause has been gone for a while"
+    FAULTS = "the arm holds until somebody resumes"
+
+
+class Reason(Enum):
+    """Why nothing moves. The member's name goes into PlanStatus, its words into messages and diagnostics."""
+
+    NONE = (Effect.MOVES, "moving", "")
+
+    NOT_CONFIGURED = (Effect.WAITS, "no model is loaded", "Configure the node.")
+    NOT_ACTIVE = (Effect.WAITS, "the node is not active", "Activate the node.")
+    NO_GOAL = (Effect.WAITS, "there is no goal", "Set one with ~/set_goal or ~/reach_goal.")
+    GOAL_FINISHED = (Effect.WAITS, "the goal is finished", "Set the next one.")
+    NO_IMAGE = (Effect.WAITS, "no camera image has come yet", "Check the image topic, its remapping and its QoS.")
+    NO_POSE = (Effect.WAITS, "no pose has come yet", "Check the pose topic, its remapping and its QoS.")
+    NO_GRIPPER = (Effect.WAITS, "no gripper position has come yet", "Check joint_states and the gripper joint's name.")
+    PAUSED = (Effect.WAITS, "paused", "Call ~/pause with false, or ~/resume.")
+    PLANNING = (Effect.WAITS, "the next action is being planned", "")
+
+    IMAGE_STALE = (Effect.HOLDS, "the newest image is old by its stamp", "Check the camera's rate and clock.")
+    IMAGE_SILENT = (Effect.HOLDS, "images stopped coming", "Check the camera and the network.")
+    IMAGE_STAMP_ZERO = (Effect.HOLDS, "images have no stamp", "Have the camera driver fill in header.stamp.")
+    IMAGE_FROM_FUTURE = (Effect.HOLDS, "the newest image's stamp lies in the future", "Synchronise the clocks.")
+    IMAGE_FROZEN = (Effect.HOLDS, "the picture stays the same while the arm moves", "Restart the camera driver.")
+    IMAGE_UNREADABLE = (Effect.HOLDS, "the newest image cannot be used", "Check the camera's encoding.")
+
+    POSE_STALE = (Effect.HOLDS, "the newest pose is old by its stamp", "Check the robot driver's rate and clock.")
+    POSE_SILENT = (Effect.HOLDS, "poses stopped coming", "Check the robot driver and the network.")
+    POSE_STAMP_ZERO = (Effect.HOLDS, "poses have no stamp", "Have the robot driver fill in header.stamp.")
+    POSE_FROM_FUTURE = (Effect.HOLDS, "the newest pose's stamp lies in the future", "Synchronise the clocks.")
+    POSE_WRONG_FRAME = (Effect.HOLDS, "the pose is in another frame", "Publish it in frame_id, or change frame_id.")
+    POSE_NOT_FINITE = (Effect.HOLDS, "the pose is not finite", "Check the robot driver.")
+    POSE_NOT_UNIT = (Effect.HOLDS, "the pose's quaternion is not of length 1", "Normalise it (x, y, z, w).")
+    POSE_OUTSIDE_WORKSPACE = (
+        Effect.HOLDS,
+        "the arm is outside the workspace box",
+        "Move it back by other means, or correct the box.",
+    )
+    INPUT_IMPLAUSIBLE = (
+        Effect.HOLDS,
+        "the robot's state does not look like metres, radians, closedness and the base frame",
+        "Correct the unit or the frame; if the value is right, name the finding in ignore_sanity.",
+    )
+
+    GRIPPER_STALE = (Effect.HOLDS, "the newest gripper position is old by its stamp", "Check joint_states' clock.")
+    GRIPPER_SILENT = (Effect.HOLDS, "gripper positions stopped coming", "Check who publishes joint_states.")
+    GRIPPER_STAMP_ZERO = (Effect.HOLDS, "gripper positions have no stamp", "Have header.stamp filled in.")
+    GRIPPER_FROM_FUTURE = (Effect.HOLDS, "the newest gripper position lies in the future", "Synchronise the clocks.")
+    GRIPPER_NOT_FINITE = (Effect.HOLDS, "the gripper position is not finite", "Check who publishes joint_states.")
+
+    CLOCK_JUMPED = (Effect.HOLDS, "the ROS clock went back", "Check the time source; inputs need new stamps.")
+    MOTION_NOT_ALLOWED = (Effect.HOLDS, "the robot does not allow motion", "Clear its stop, reflex or mode.")
+    OTHER_PUBLISHER = (Effect.HOLDS, "somebody else publishes targets, too", "Stop the other publisher.")
+    PLAN_TOO_OLD = (Effect.HOLDS, "the plan is older than it may be", "Plan with fewer samples or iterations.")
+    PLAN_TOO_FAR = (Effect.HOLDS, "the arm is no longer where the plan begins", "Leave the arm alone, or pause first.")
+    PLAN_EXPIRED = (Effect.HOLDS, "the plan ran out before the next one came", "Plan faster, or move more slowly.")
+
+    POSE_JUMPED = (Effect.FAULTS, "the pose jumped", "Check the robot driver and the arm, then call ~/resume.")
+    PLANNER_EXCEPTION = (Effect.FAULTS, "the planner failed", "See the log for the cause, then call ~/resume.")
+    PLAN_INVALID = (Effect.FAULTS, "the plan is unusable", "Check checkpoint and dtype, then call ~/resume.")
+    DEADLINE_MISSED = (
+        Effect.FAULTS,
+        "planning was late several times in a row",
+        "Lower samples or cem_steps, or raise plan_deadline; then call ~/resume.",
+    )
+    SETPOINT_INVALID = (
+        Effect.FAULTS,
+        "a set-point broke a limit and was not sent",
+        "See which one; the arm may not follow. Then call ~/resume.",
+    )
+
+    def __init__(self, effect: Effect, text: str, remedy: str) -> None:
+        self.effect = effect
+        self.text = text
+        self.remedy = remedy
+
+    def message(self, detail: str = "") -> str:
+        """The reason in words, with the values that led to it and what to do."""
+        sentence = f"{self.text}: {detail}" if detail else self.text
+        return f"{sentence[0].upper()}{sentence[1:]}. {self.remedy}".rstrip()

@@ -1,0 +1,91 @@
+"""What the supervisor is told: stamped inputs, plans, and the time."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True, kw_only=True)
+class Now:
+    """One moment on two clocks.
+
+    Attributes:
+        ros: seconds of the clock that stamps messages; may jump.
+        steady: seconds of a clock that only goes forward, with any origin.
+    """
+
+    ros: float
+    steady: float
+
+
+@dataclass(frozen=True)
+class ImageSample:
+    """A camera image as the supervisor sees it.
+
+    Attributes:
+        stamp: header stamp, ROS seconds.
+        received: steady seconds.
+        digest: of the pixel bytes, see :func:`image_digest`.
+    """
+
+    stamp: float
+    received: float
+    digest: int
+
+
+def image_digest(data: Any) -> int:
+    """A number that tells images apart; about a millisecond for two megabytes. `data` offers the buffer protocol."""
+    return zlib.crc32(data)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PoseSample:
+    """A measured pose as it was received, unchecked.
+
+    Attributes:
+        position: [3] as published.
+        quaternion: [4] xyzw as published.
+        frame_id: of the header.
+        stamp: header stamp, ROS seconds.
+        received: steady seconds.
+    """
+
+    position: np.ndarray
+    quaternion: np.ndarray
+    frame_id: str
+    stamp: float
+    received: float
+
+
+@dataclass(frozen=True)
+class GripperSample:
+    """A measured gripper closedness (0 open … 1 closed), header stamp in ROS and reception in steady seconds."""
+
+    closedness: float
+    stamp: float
+    received: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PlanReport:
+    """A plan that asks to be carried out.
+
+    Attributes:
+        goal_id: the goal that it was made for.
+        epoch: the supervisor's when its observation was taken.
+        observed_at: steady seconds at which its observation was received.
+        actions: [H, 7].
+        target_pose: [7] x, y, z, rx, ry, rz and commanded closedness.
+        compute_seconds: from observation to plan.
+    """
+
+    goal_id: int
+    epoch: int
+    observed_at: float
+    actions: np.ndarray
+    target_pose: np.ndarray
+    compute_seconds: float
