@@ -1,7 +1,7 @@
 """Between ROS messages and what the core works with: RGB arrays, poses, seconds.
 
-Functions on message objects; nothing here talks to ROS. Raw images are converted here rather than by cv_bridge: the one
-on PyPI ignores a message's ``step`` (rows with padding come out skewed), takes 16-bit images for 8-bit ones and misreads
+Functions on message objects; nothing here talks to ROS. Raw images are converted here rather than by cv_bridge: PyPI's
+ignores a message's ``step`` (rows with padding come out skewed), takes 16-bit images for 8-bit ones and misreads
 the number of channels under OpenCV 5.
 """
 

@@ -8,6 +8,7 @@ Publishes ``current_pose``, ``joint_states``, ``camera/image_raw``, ``camera/cam
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any
 
 import numpy as np
@@ -210,3 +211,7 @@ def _camera_info(sim: FrankaSim) -> CameraInfo:
 def main(args: list[str] | None = None) -> int:
     """Entry point of the executable ``sim_node``."""
     return process.run(SimNode, args)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,4 +1,4 @@
-"""Send goal images to the planner: `set_goal a.png b.png --steps 8` (nobody types a picture into `ros2 service call`)."""
+"""Send goal images to the planner: `set_goal a.png b.png --steps 8` (nobody types a picture into a service call)."""
 
 from __future__ import annotations
 
@@ -93,3 +93,7 @@ def main(args: Sequence[str] | None = None) -> int:
         rclpy.try_shutdown()
     print(response.message if response.success else f"refused: {response.message}")
     return 0 if response.success else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+"""The planning thread: turns the newest observation into the next action, one request at a time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from vjepa_mpc.control.mpc import NoGoalError, VisualMPC
+from vjepa_mpc.control.step import MPCStep, Observation
+from vjepa_mpc.nodes.conversions import image_to_rgb
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PlanRequest:
+    """An observation to plan from.
+
+    Attributes:
+        epoch: the supervisor's, handed back with the outcome.
+        image: the camera message; decoded on the planning thread.
+        pose: measured [7].
+        observed_at: when the older of the two was received, steady seconds.
+    """
+
+    epoch: int
+    image: Any
+    pose: np.ndarray
+    observed_at: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PlanOutcome:
+    """What came of a request: a step, or an error, or neither (the goal was cleared meanwhile).
+
+    Attributes:
+        seconds: from the request's arrival on the thread to its end.
+    """
+
+    request: PlanRequest
+    step: MPCStep | None = None
+    error: Exception | None = None
+    seconds: float
+
+
+class PlanningWorker:
+    """Owns the calls into :class:`VisualMPC` that take long.
+
+    Everything that must not run during a step is queued here, in order. The outcome is handed to ``deliver`` on the
+    planning thread, which must only pass it on.
+    """
+
+    def __init__(self, mpc: VisualMPC, deliver: Callable[[PlanOutcome], None]) -> None:
+        self._mpc = mpc
+        self._deliver = deliver
+        self._jobs: deque[Callable[[], None]] = deque()
+        self._changed = threading.Condition()
+        self._stopping = False
+        # A daemon, because a step of a large model cannot be interrupted and must not keep the process alive.
+        self._thread = threading.Thread(target=self._run, name="planner", daemon=True)
+        self._thread.start()
+
+    def plan(self, request: PlanRequest) -> None:
+        """Plan from an observation; the outcome is delivered later."""
+        self._submit(lambda: self._plan(request))
+
+    def retract(self, step: MPCStep) -> None:
+        """Undo a step that was not acted on."""
+        self._submit(lambda: self._mpc.retract(step))
+
+    def forget(self) -> None:
+        """Start from the measured pose and gripper closedness at the next step."""
+        self._submit(self._mpc.forget)
+
+    def stop(self, timeout: float) -> bool:
+        """End the thread after the job at hand; False when that takes longer than ``timeout`` seconds."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+        self._mpc.clear_goals()
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _submit(self, job: Callable[[], None]) -> None:
+        with self._changed:
+            self._jobs.append(job)
+            self._changed.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._jobs or self._stopping)
+                if self._stopping:
+                    return
+                job = self._jobs.popleft()
+            job()
+
+    def _plan(self, request: PlanRequest) -> None:
+        started = time.monotonic()
+        step: MPCStep | None = None
+        error: Exception | None = None
+        try:
+            step = self._mpc.step(Observation(image=image_to_rgb(request.image), pose=request.pose))
+        except NoGoalError:
+            pass
+        except Exception as problem:  # whatever a model or a user's objective raises holds the arm, not the process
+            error = problem
+        self._deliver(PlanOutcome(request=request, step=step, error=error, seconds=time.monotonic() - started))

@@ -1,0 +1,118 @@
+"""Starting and stopping ROS 2 nodes as processes of their own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+# Nodes of this package are run as modules with this interpreter, so that they are found without a ROS installation
+# having been sourced, and the source tree's ones when working in it.
+MODULES = {
+    "planner_node": "vjepa_mpc.nodes.planner_node",
+    "sim_node": "vjepa_mpc.nodes.sim_node",
+}
+STOP_TIMEOUT = 10.0  # seconds
+
+
+def local_environment(domain_id: int) -> dict[str, str]:
+    """This process's environment with DDS kept to this machine and a domain of its own."""
+    return {
+        **os.environ,
+        "ROS_DOMAIN_ID": str(domain_id),
+        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",  # since Iron
+        "ROS_LOCALHOST_ONLY": "1" if os.environ.get("ROS_DISTRO") == "humble" else "0",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+class NodeProcess:
+    """A node in a process of its own; its output goes to a log file.
+
+    Args:
+        name: one of `MODULES`.
+        log: file for its output.
+        domain_id: DDS domain.
+        params_files: parameter YAML files, later ones override earlier ones.
+        parameters: on top of them, as in `-p name:=value`.
+        remappings: as in `-r from:=to`.
+        environment: on top of this process's.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        log: Path,
+        domain_id: int,
+        *,
+        params_files: Sequence[Path] = (),
+        parameters: Mapping[str, str] | None = None,
+        remappings: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.name, self.log = name, log
+        command = [sys.executable, "-m", MODULES[name], "--ros-args"]
+        for file in params_files:
+            command += ["--params-file", str(file)]
+        for key, value in (parameters or {}).items():
+            command += ["-p", f"{key}:={value}"]
+        for key, value in (remappings or {}).items():
+            command += ["-r", f"{key}:={value}"]
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("w") as output:
+            self._process = subprocess.Popen(
+                command,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                env={**local_environment(domain_id), **(environment or {})},
+                start_new_session=True,  # Ctrl-C in the terminal is for the parent, which stops its nodes in order
+            )
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        """Exit status; None while it runs."""
+        return self._process.poll()
+
+    def send(self, number: int) -> None:
+        """Send a signal."""
+        self._process.send_signal(number)
+
+    def wait(self, timeout: float = STOP_TIMEOUT) -> int:
+        """Wait for its end; the exit status.
+
+        Raises:
+            subprocess.TimeoutExpired: it still runs.
+        """
+        return self._process.wait(timeout)
+
+    def stop(self, number: int = signal.SIGINT, timeout: float = STOP_TIMEOUT) -> int:
+        """End it, by force if it does not obey; the exit status."""
+        if self.returncode is None:
+            self.send(number)
+            try:
+                return self.wait(timeout)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+        return self._process.wait()
+
+    def output(self) -> str:
+        """What it printed so far."""
+        return self.log.read_text(errors="replace")
+
+    def __enter__(self) -> NodeProcess:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
