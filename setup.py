@@ -25,9 +25,8 @@ CORE = [
 ]
 SIM = [
     "franky-sim>=1.0",  # ships the FR3 model with its meshes
-    "mink>=1.0",  # inverse kinematics
     "mujoco>=3.3",
-    "qpsolvers[daqp]>=4.3",  # the quadratic-program solver that mink is used with
+    "pin>=3.4",  # Pinocchio: kinematics
 ]
 VIZ = [
     "imageio-ffmpeg>=0.5",  # H.264 videos without a system ffmpeg

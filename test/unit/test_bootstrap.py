@@ -51,18 +51,16 @@ def test_own_environment_does_not_count_as_sourced(bootstrap, tmp_path, monkeypa
     assert bootstrap.sourced_ros() is None
 
 
-def test_running_interpreter_is_preferred(bootstrap, monkeypatch) -> None:
-    monkeypatch.delenv("PYTHON", raising=False)
-    assert bootstrap.find_python(None) == sys.executable
+def test_running_interpreter_is_preferred(bootstrap) -> None:
+    assert bootstrap.find_python("", None) == sys.executable
 
 
-def test_unsupported_interpreter_is_named_with_the_remedy(bootstrap, tmp_path, monkeypatch) -> None:
+def test_unsupported_interpreter_is_named_with_the_remedy(bootstrap, tmp_path) -> None:
     old = tmp_path / "python3.9"
     old.write_text("#!/bin/sh\necho 3 9\n", encoding="utf-8")
     old.chmod(0o755)
-    monkeypatch.setenv("PYTHON", str(old))
     with pytest.raises(bootstrap.SetupError, match=r"python3\.9 \(3\.9\).*\n?.*apt-get install python3 "):
-        bootstrap.find_python(None)
+        bootstrap.find_python(str(old), None)
 
 
 def test_white_space_in_the_path_is_refused(bootstrap, tmp_path, monkeypatch) -> None:
@@ -89,7 +87,7 @@ def test_venv_of_an_unsourced_ros_is_kept(bootstrap, tmp_path, monkeypatch) -> N
     marker.write_text("jazzy\n", encoding="utf-8")
     monkeypatch.setattr(bootstrap, "ROS_MARKER", marker)
     monkeypatch.setattr(bootstrap, "sourced_ros", lambda: None)
-    with pytest.raises(bootstrap.SetupError, match="source /opt/ros/jazzy/setup.bash"):
+    with pytest.raises(bootstrap.SetupError, match=r"source /opt/ros/jazzy/setup\.bash"):
         bootstrap.bring_up_to_date(force=True)
 
 
