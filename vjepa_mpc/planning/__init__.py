@@ -1,6 +1,8 @@
 """Planning: goals in sequence, and the cross-entropy method that finds the next action."""
 
-from vjepa_mpc.planning.cem import CEMPlanner, PlanResult, l1_energy
+from vjepa_mpc.planning.budget import Pace
+from vjepa_mpc.planning.cem import CEMPlanner, PlanResult
 from vjepa_mpc.planning.config import PRESETS, CEMConfig
+from vjepa_mpc.planning.evaluation import l1_energy
 
-__all__ = ["PRESETS", "CEMConfig", "CEMPlanner", "PlanResult", "l1_energy"]
+__all__ = ["PRESETS", "CEMConfig", "CEMPlanner", "Pace", "PlanResult", "l1_energy"]

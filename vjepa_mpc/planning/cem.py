@@ -1,32 +1,32 @@
-"""Planning by the cross-entropy method in latent space (upstream ``notebooks/utils/mpc_utils.py``, ``cem``)."""
+"""Planning by the cross-entropy method in latent space (upstream ``notebooks/utils/mpc_utils.py``, ``cem``).
+
+With the default settings this is the published method. The options of :class:`CEMConfig` exchange parts of it (where
+samples come from, how the distribution follows from their energies) and are chosen when the planner is built.
+"""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 
+from vjepa_mpc.planning.actions import ACTION_DIM, SEARCH_DIM, ActionSpace
+from vjepa_mpc.planning.budget import Budget, Clock, Deadline, Pace, Unlimited
 from vjepa_mpc.planning.config import GRIPPER, CEMConfig
+from vjepa_mpc.planning.evaluation import Evaluator, Objective, choose_micro_batch, l1_energy
+from vjepa_mpc.planning.sampling import make_sampler
+from vjepa_mpc.planning.search import Search
+from vjepa_mpc.planning.update import Distribution, Update, select_elites
 from vjepa_mpc.worldmodel.rollout import Rollout
 from vjepa_mpc.worldmodel.world_model import WorldModel
 
 logger = logging.getLogger(__name__)
 
-Objective = Callable[[Tensor, Tensor], Tensor]
-
-ACTION_DIM = 7
-SEARCH_DIM = 4  # x, y, z and gripper
-# Where x, y, z and gripper stand in an action [dx, dy, dz, drx, dry, drz, dgripper].
-_SEARCHED = (0, 1, 2, 6)
-
-
-def l1_energy(latents: Tensor, goal: Tensor) -> Tensor:
-    """Mean absolute distance of latents [S, N, D] from the goal [N, D], [S] float32: the published objective."""
-    return (latents.float() - goal.float()).abs().mean(dim=(-2, -1))
+StoppedBy = Literal["iterations", "converged", "deadline"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,14 +35,21 @@ class PlanResult:
 
     Attributes:
         actions: [H, 7] float32 on the CPU; the first one is to be executed.
-        energies: lowest energy among the candidates of each iteration.
+        energies: lowest energy among the candidates of each iteration; empty when there was time for none, in which
+            case the actions are the warm start (or, without one, no motion).
         elite_std: [H, 4] spread of the last elites in x, y, z (metres) and gripper.
+        elites: [K, H, 7] the best candidates of the last iteration, lowest energy first.
+        stopped_by: what ended the search: all ``iterations`` done, elites ``converged``, or the ``deadline``.
+        candidate_steps: predictions made: candidates times horizon.
         timings: seconds by stage; ``total`` covers the whole call.
     """
 
     actions: Tensor
     energies: tuple[float, ...]
     elite_std: Tensor
+    elites: Tensor
+    stopped_by: StoppedBy
+    candidate_steps: int
     timings: dict[str, float]
 
 
@@ -51,9 +58,11 @@ class CEMPlanner:
 
     Args:
         world_model: predicts latents; see :class:`~vjepa_mpc.worldmodel.WorldModel`.
-        config: how many, how far, how often.
+        config: how many, how far, how often, and in which way.
         generator: source of the samples, on the world model's device; seeded with 0 when not given.
         objective: energy [S] of predicted latents [S, N, D] given the goal [N, D]; lower is better.
+        pace: measured times that a deadline is kept by; give it on to the next planner when settings change.
+        clock: seconds, monotonic.
     """
 
     def __init__(
@@ -62,16 +71,22 @@ class CEMPlanner:
         config: CEMConfig,
         generator: torch.Generator | None = None,
         objective: Objective = l1_energy,
+        *,
+        pace: Pace | None = None,
+        clock: Clock = time.perf_counter,
     ) -> None:
         self.config = config
         self.objective = objective
+        self.pace = pace or Pace()
         self._world_model = world_model
         self._device = world_model.device
-        self._generator = generator or torch.Generator(device=self._device).manual_seed(0)
-        bound = [config.maxnorm] * 3 + [config.gripper_clip]
-        self._bound = torch.tensor(bound, device=self._device)
-        self._momentum_mean = self._per_axis(config.momentum_mean, config.momentum_mean_gripper)
-        self._momentum_std = self._per_axis(config.momentum_std, config.momentum_std_gripper)
+        self._clock = clock
+        self._space = ActionSpace(config, self._device)
+        self._draw = make_sampler(config, generator or torch.Generator(device=self._device).manual_seed(0))
+        self._update = Update(config, self._space)
+        self._kept = round(config.keep_elites * config.topk)
+        self._room: int | None = None  # candidates at once, after memory ran out
+        self._reserve = 1 if config.execute == "best" else 0  # candidates to predict after the search
 
     @torch.no_grad()
     def plan(
@@ -81,6 +96,9 @@ class CEMPlanner:
         goal: Tensor,
         noise: Tensor | None = None,
         past_actions: Tensor | None = None,
+        *,
+        previous: PlanResult | None = None,
+        proposals: Tensor | None = None,
     ) -> PlanResult:
         """Find actions that lead from the context to the goal.
 
@@ -90,94 +108,130 @@ class CEMPlanner:
             goal: [N, D] latent of the goal image.
             noise: [iterations, H, S, 4] standard normal numbers to use instead of drawing them.
             past_actions: [T - 1, 7] actions between the frames of a longer context.
+            previous: the plan whose first action was executed last; a warm start begins there.
+            proposals: [P, H, 7] action sequences from elsewhere that compete in the first iteration, clipped to the
+                planner's bounds. Rotations are not planned and must be zero.
 
         Raises:
-            ValueError: the goal or the noise has another shape than expected.
+            ValueError: the goal, the noise or the proposals are not what is expected.
         """
-        started = time.perf_counter()
-        config = self.config
-        self._check(goal, noise)
-        goal = goal.to(self._device)
-        rollout = self._world_model.start_rollout(
-            context.to(self._device), pose.to(self._device), self._batch(pose), config.rollout, past_actions
-        )
-        mean, std = self._first_distribution()
-        best, elite_std = [], std
-        for iteration in range(config.cem_steps):
-            candidates = self._sample(mean, std, None if noise is None else noise[iteration].to(self._device))
-            energies = self._evaluate(rollout, candidates, goal)
-            elite_energies, elite = energies.topk(config.topk, largest=False)
-            elites = candidates[:, elite]
-            elite_std = elites.std(dim=1)
-            mean = torch.lerp(elites.mean(dim=1), mean, self._momentum_mean)
-            std = torch.lerp(elite_std, std, self._momentum_std)
-            best.append(elite_energies[0])
-            if config.verbose:
-                found = f"energy {float(best[-1]):.4f}, mean {mean[0].tolist()}, std {std[0].tolist()}"
-                logger.info("iteration %d/%d: %s", iteration + 1, config.cem_steps, found)
-        return PlanResult(
-            actions=self._to_actions(self._without_small_gripper_moves(mean)).cpu(),
-            energies=tuple(torch.stack(best).tolist()),
-            elite_std=elite_std.cpu(),
-            timings={"total": time.perf_counter() - started},
-        )
+        started = self._clock()
+        self._check(goal, noise, proposals)
+        search = Search(self._first_distribution(previous), self.config.topk, self._kept)
+        extra = self._extra_candidates(previous, proposals)
+        evaluate = self._evaluator(context, pose, goal, past_actions, extra.shape[1], self._budget(started))
+        stopped_by: StoppedBy = "iterations"
+        for iteration in range(self.config.cem_steps):
+            candidates = self._candidates(iteration, search.distribution, extra, noise)
+            energies = evaluate(self._space.to_actions(candidates), self._reserve)
+            if len(energies) >= self.config.topk:
+                search.advance(candidates[:, : len(energies)], energies, self._update)
+                self._log(search)
+            if len(energies) < candidates.shape[1]:
+                stopped_by = "deadline"
+                break
+            if self._converged(search):
+                stopped_by = "converged"
+                break
+            extra = extra[:, :0]
+        chosen = self._choose(search, evaluate)
+        self._room = evaluate.micro_batch if evaluate.ran_out_of_memory else self._room
+        return self._result(chosen, search, stopped_by, evaluate, started)
 
     def energy(self, latent: Tensor, goal: Tensor) -> float:
         """Energy of one latent [N, D] given the goal [N, D]."""
         return float(self.objective(latent[None], goal))
 
-    def _first_distribution(self) -> tuple[Tensor, Tensor]:
-        mean = torch.zeros(self.config.rollout, SEARCH_DIM, device=self._device)
-        for axis, value in self.config.axis.items():
-            mean[:, axis] = value
-        return mean, self._per_axis(self.config.maxnorm, 1.0).expand_as(mean)
+    def _first_distribution(self, previous: PlanResult | None) -> Distribution:
+        if previous is None or not self.config.warm_start:
+            return Distribution(self._space.first_mean(), self._space.first_std)
+        mean = self._space.from_actions(_one_step_on(previous.actions[None]))
+        return Distribution(self._space.admit(mean)[:, 0], self.config.warm_start_std * self._space.first_std)
 
-    def _sample(self, mean: Tensor, std: Tensor, noise: Tensor | None) -> Tensor:
-        """Candidates [H, S, 4] from the distribution, clipped, with pins and gripper closing applied."""
-        if noise is None:
-            shape = (self.config.rollout, self.config.samples, SEARCH_DIM)
-            noise = torch.randn(shape, generator=self._generator, device=self._device)
-        candidates = (mean[:, None] + std[:, None] * noise).clamp(-self._bound, self._bound)
-        for axis, value in self.config.axis.items():
-            candidates[..., axis] = value
-        if self.config.close_gripper is not None:
-            candidates[self.config.close_gripper :, :, GRIPPER] = 1.0
-        return candidates
+    def _extra_candidates(self, previous: PlanResult | None, proposals: Tensor | None) -> Tensor:
+        """What competes in the first iteration beside the samples, [H, P, 4]."""
+        extra = [] if proposals is None else [proposals.float()]
+        if previous is not None and self.config.warm_start and self._kept:
+            extra.append(_one_step_on(previous.elites[: self._kept]))
+        if not extra:
+            return self._space.first_mean()[:, None][:, :0]
+        return self._space.admit(torch.cat([self._space.from_actions(actions) for actions in extra], dim=1))
 
-    def _evaluate(self, rollout: Rollout, candidates: Tensor, goal: Tensor) -> Tensor:
-        """Energies [S] of where the candidates [H, S, 4] end."""
-        energies = []
-        for batch in self._to_actions(candidates).split(self._batch_size, dim=1):
-            rollout.reset()
-            for actions in batch:
-                latents = rollout.step(actions)
-            energies.append(self.objective(latents, goal))
-        return torch.cat(energies)
+    def _candidates(self, iteration: int, distribution: Distribution, extra: Tensor, noise: Tensor | None) -> Tensor:
+        """Candidates [H, S, 4] of an iteration."""
+        mean, std = distribution
+        drawn = self._draw(self.config.samples_of(iteration)) if noise is None else noise[iteration].to(self._device)
+        sampled = self._space.admit(mean[:, None] + std[:, None] * drawn)
+        own = [self._space.admit(mean[:, None])] if self.config.mean_candidate else []
+        return torch.cat([extra, *own, sampled], dim=1)
 
-    def _batch(self, pose: Tensor) -> int:
-        """How many candidates are predicted at once: all, or as many as the memory limit admits."""
-        self._batch_size = self.config.samples
-        if self.config.memory_limit_mb is not None:
-            needed = self._world_model.rollout_bytes(self.config.rollout, 1 if pose.ndim == 1 else len(pose))
-            self._batch_size = max(1, min(self.config.samples, int(self.config.memory_limit_mb * 1e6 / needed)))
-        return self._batch_size
+    def _evaluator(
+        self, context: Tensor, pose: Tensor, goal: Tensor, past_actions: Tensor | None, extra: int, budget: Budget
+    ) -> Evaluator:
+        context, pose = context.to(self._device), pose.to(self._device)
+        candidates = self.config.samples + extra + int(self.config.mean_candidate)
+        observed = 1 if pose.ndim == 1 else len(pose)
 
-    def _to_actions(self, searched: Tensor) -> Tensor:
-        """[..., 4] (x, y, z, gripper) -> [..., 7] with zero rotation."""
-        actions = searched.new_zeros(*searched.shape[:-1], ACTION_DIM)
-        actions[..., _SEARCHED] = searched
-        return actions
+        def start(samples: int) -> Rollout:
+            return self._world_model.start_rollout(context, pose, samples, self.config.rollout, past_actions)
 
-    def _without_small_gripper_moves(self, mean: Tensor) -> Tensor:
-        result = mean.clone()
-        small = result[:, GRIPPER].abs() < self.config.gripper_dead_band
-        result[:, GRIPPER] = result[:, GRIPPER].masked_fill(small, 0.0)
-        return result
+        micro_batch = self._room or choose_micro_batch(self.config, self._world_model, candidates, observed)
+        return Evaluator(start, goal.to(self._device), self.objective, micro_batch, budget)
 
-    def _per_axis(self, xyz: float, gripper: float) -> Tensor:
-        return torch.tensor([xyz, xyz, xyz, gripper], device=self._device)
+    def _budget(self, started: float) -> Budget:
+        if self.config.deadline is None:
+            return Unlimited()
+        return Deadline(started + self.config.deadline, self.pace, self._device, self._clock)
 
-    def _check(self, goal: Tensor, noise: Tensor | None) -> None:
+    def _converged(self, search: Search) -> bool:
+        if not self.config.stop_spread:  # asking would wait for the device
+            return False
+        spread = search.spread / self._space.first_std
+        return float(spread[:, :GRIPPER].max()) < self.config.stop_spread
+
+    def _choose(self, search: Search, evaluate: Evaluator) -> Tensor:
+        """The sequence [H, 4] to execute."""
+        mean = search.distribution.mean
+        if not search.energies:  # nothing was learnt: the start, with what is given
+            return self._space.admit(mean[:, None])[:, 0]
+        if self.config.execute == "mean":
+            return mean
+        energy = evaluate(self._space.to_actions(mean[:, None]))
+        candidates = torch.cat([search.best.candidates, mean[:, None]], dim=1)[:, : 1 + len(energy)]
+        return select_elites(candidates, torch.cat([search.best.energies, energy]), 1).candidates[:, 0]
+
+    def _result(
+        self, chosen: Tensor, search: Search, stopped_by: StoppedBy, evaluate: Evaluator, started: float
+    ) -> PlanResult:
+        actions = self._space.to_actions(self._space.without_small_gripper_moves(chosen)).cpu()
+        energies = tuple(torch.stack(search.energies).tolist()) if search.energies else ()
+        elites = self._space.to_actions(search.elites.candidates).transpose(0, 1).cpu()
+        if not energies:
+            logger.warning(
+                "deadline=%s s is too short for an iteration (%d candidates take %.3f s): the warm start is returned; "
+                "allow more time",
+                self.config.deadline,
+                evaluate.micro_batch,
+                self.pace.predict(evaluate.micro_batch),
+            )
+        return PlanResult(
+            actions=actions,
+            energies=energies,
+            elite_std=search.spread.cpu(),
+            elites=elites,
+            stopped_by=stopped_by,
+            candidate_steps=evaluate.predicted * self.config.rollout,
+            timings={"total": self._clock() - started},
+        )
+
+    def _log(self, search: Search) -> None:
+        if not self.config.verbose:
+            return
+        mean, std = search.distribution
+        found = f"energy {float(search.energies[-1]):.4f}, mean {mean[0].tolist()}, std {std[0].tolist()}"
+        logger.info("iteration %d/%d: %s", len(search.energies), self.config.cem_steps, found)
+
+    def _check(self, goal: Tensor, noise: Tensor | None, proposals: Tensor | None) -> None:
         config, model = self.config, self._world_model
         expected = (model.tokens_per_frame, model.embed_dim)
         if tuple(goal.shape) != expected:
@@ -185,3 +239,14 @@ class CEMPlanner:
         noise_shape = (config.cem_steps, config.rollout, config.samples, SEARCH_DIM)
         if noise is not None and tuple(noise.shape) != noise_shape:
             raise ValueError(f"noise is {list(noise.shape)}: expected [iterations, H, S, 4] = {list(noise_shape)}")
+        if proposals is None:
+            return
+        if proposals.ndim != 3 or proposals.shape[1] < 1 or proposals.shape[2] != ACTION_DIM:
+            raise ValueError(f"proposals are {list(proposals.shape)}: expected [P, H, {ACTION_DIM}]")
+        if not torch.isfinite(proposals).all() or proposals[..., 3:6].any():
+            raise ValueError("proposals must be finite and their rotations (entries 3 to 5) zero: none are planned")
+
+
+def _one_step_on(actions: Tensor) -> Tensor:
+    """[P, H, 7] without the step that was executed; the last one is repeated, so that a single step is kept."""
+    return torch.cat([actions[:, 1:], actions[:, -1:]], dim=1)

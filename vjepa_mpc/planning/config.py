@@ -1,18 +1,25 @@
-"""Settings of the cross-entropy-method planner, and the presets that the papers and we recommend."""
+"""Settings of the planner, and the presets that the papers and we recommend."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 # Columns of the distribution that is searched; rotations are not (upstream plans with zero rotation).
 X, Y, Z, GRIPPER = range(4)
 
+Sampling = Literal["gaussian", "antithetic", "sobol"]
+Update = Literal["cem", "mppi"]
+Execute = Literal["mean", "best"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class CEMConfig:
-    """Parameters of the published planner (upstream ``mpc_utils.cem``), same names and meaning.
+    """Parameters of the planner. The defaults are the published one (upstream ``mpc_utils.cem``), names included.
+
+    As published:
 
     Attributes:
         rollout: steps that are planned ahead (horizon).
@@ -28,8 +35,35 @@ class CEMConfig:
         close_gripper: plan step from which on the gripper action is +1; None leaves it free.
         gripper_clip: most that a candidate may change the gripper in one step.
         gripper_dead_band: smaller gripper actions become 0 in the result.
-        memory_limit_mb: candidates are predicted in batches that need no more than this; None for all at once.
         verbose: log every iteration's best energy, mean and spread.
+
+    Fewer samples for the same plan (iCEM is arXiv 2008.06389, MPPI is arXiv 1509.01149):
+
+    Attributes:
+        warm_start: begin at the previous plan, moved on by one step, when the caller has one.
+        warm_start_std: first standard deviation of a warm start, as a share of the cold start's.
+        sampling: ``gaussian``; ``antithetic``, each sample with its mirror image; or ``sobol``, points that fill the
+            space evenly instead of at random.
+        noise_colour: exponent of the noise spectrum over the horizon (iCEM): 0 white, 1 pink, 2 red; the larger, the
+            smoother are the sampled sequences. Without effect on a single step.
+        update: ``cem`` fits the next distribution to the elites, ``mppi`` to all candidates, weighted by
+            exp(-energy / temperature).
+        temperature: of ``mppi``, in standard deviations of the candidates' energies.
+        keep_elites: share of the elites that stays in the competition in the next iteration (iCEM), and with a warm
+            start in the next plan.
+        sample_decay: the number of samples is divided by this after each iteration (iCEM), down to twice ``topk``.
+        mean_candidate: the mean itself is a candidate of each iteration (iCEM).
+        std_floor: least standard deviation, as a share of the first: keeps the search from collapsing early.
+        execute: ``mean`` of the last distribution, or the ``best`` of all candidates and the last mean (iCEM).
+        stop_spread: stop as soon as the elites' xyz spread is below this share of the first; 0 never. The gripper, of
+            which a binary hand uses the sign only, is not waited for.
+
+    Time and memory:
+
+    Attributes:
+        deadline: seconds that a plan may take; the best plan found within them is returned. None: no limit.
+        micro_batch: candidates that are predicted at once; None: as many as the memory limit admits.
+        memory_limit_mb: what predicting a micro-batch may need; None: 80 % of what is free on a GPU, 256 MB on a CPU.
     """
 
     rollout: int = 2
@@ -45,28 +79,31 @@ class CEMConfig:
     close_gripper: int | None = None
     gripper_clip: float = 0.75
     gripper_dead_band: float = 0.25
-    memory_limit_mb: float | None = None
     verbose: bool = False
 
+    warm_start: bool = False
+    warm_start_std: float = 1.0
+    sampling: Sampling = "gaussian"
+    noise_colour: float = 0.0
+    update: Update = "cem"
+    temperature: float = 0.3
+    keep_elites: float = 0.0
+    sample_decay: float = 1.0
+    mean_candidate: bool = False
+    std_floor: float = 0.0
+    execute: Execute = "mean"
+    stop_spread: float = 0.0
+
+    deadline: float | None = None
+    micro_batch: int | None = None
+    memory_limit_mb: float | None = None
+
     def __post_init__(self) -> None:
-        for name, least in (("rollout", 1), ("samples", 2), ("topk", 2), ("cem_steps", 1)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                why = " (the spread of a single elite is undefined)" if name == "topk" else ""
-                raise ValueError(f"{name}={value}: must be a whole number of at least {least}{why}")
-        if self.topk > self.samples:
-            raise ValueError(f"topk={self.topk} > samples={self.samples}: elites are chosen among the samples")
-        for name in ("momentum_mean", "momentum_std", "momentum_mean_gripper", "momentum_std_gripper"):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise ValueError(f"{name}={getattr(self, name)}: must lie between 0 (forget) and 1 (keep all)")
-        for name in ("maxnorm", "gripper_clip", "memory_limit_mb"):
-            value = getattr(self, name)
-            if value is not None and not 0.0 < value < math.inf:
-                raise ValueError(f"{name}={value}: must be a positive, finite number")
-        if not 0.0 <= self.gripper_dead_band < math.inf:
-            raise ValueError(f"gripper_dead_band={self.gripper_dead_band}: must be 0 or a positive, finite number")
-        if self.close_gripper is not None and self.close_gripper < 0:
-            raise ValueError(f"close_gripper={self.close_gripper}: must be a plan step from 0 on, or None for never")
+        self._check_counts()
+        self._check_ranges()
+        for name, kind in (("sampling", Sampling), ("update", Update), ("execute", Execute)):
+            if getattr(self, name) not in get_args(kind):
+                raise ValueError(f"{name}={getattr(self, name)!r}: choose one of {', '.join(get_args(kind))}")
         # JSON and YAML have no integer keys, so "1" is taken for 1.
         pins = {int(index): float(value) for index, value in dict(self.axis).items()}
         for index, value in pins.items():
@@ -74,12 +111,59 @@ class CEMConfig:
                 raise ValueError(f"axis={{{index}: {value}}}: pin 0 (x), 1 (y), 2 (z) or 3 (gripper) to a finite value")
         object.__setattr__(self, "axis", pins)
 
+    def _check_counts(self) -> None:
+        for name, least in (("rollout", 1), ("samples", 2), ("topk", 2), ("cem_steps", 1), ("micro_batch", 1)):
+            value = getattr(self, name)
+            if value is None and name == "micro_batch":
+                continue
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                why = " (the spread of a single elite is undefined)" if name == "topk" else ""
+                raise ValueError(f"{name}={value}: must be a whole number of at least {least}{why}")
+        if self.topk > self.samples:
+            raise ValueError(f"topk={self.topk} > samples={self.samples}: elites are chosen among the samples")
+        if self.close_gripper is not None and self.close_gripper < 0:
+            raise ValueError(f"close_gripper={self.close_gripper}: must be a plan step from 0 on, or None for never")
+
+    def _check_ranges(self) -> None:
+        for name in ("momentum_mean", "momentum_std", "momentum_mean_gripper", "momentum_std_gripper"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ValueError(f"{name}={getattr(self, name)}: must lie between 0 (forget) and 1 (keep all)")
+        for name in ("keep_elites", "std_floor", "stop_spread"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ValueError(f"{name}={getattr(self, name)}: is a share and must lie between 0 (off) and 1")
+        for name in ("maxnorm", "gripper_clip", "warm_start_std", "temperature", "deadline", "memory_limit_mb"):
+            value = getattr(self, name)
+            if value is not None and not 0.0 < value < math.inf:
+                raise ValueError(f"{name}={value}: must be a positive, finite number")
+        for name in ("gripper_dead_band", "noise_colour"):
+            if not 0.0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name}={getattr(self, name)}: must be 0 or a positive, finite number")
+        if not 1.0 <= self.sample_decay < math.inf:
+            raise ValueError(f"sample_decay={self.sample_decay}: must be 1 (as many samples each time) or more")
+        if self.std_floor and self.stop_spread and self.std_floor >= self.stop_spread:
+            raise ValueError(
+                f"std_floor={self.std_floor} >= stop_spread={self.stop_spread}: the spread is kept above the floor, "
+                "so the plan would seldom stop early; lower the floor"
+            )
+
+    def samples_of(self, iteration: int) -> int:
+        """Samples drawn in an iteration, from 0."""
+        least = min(self.samples, 2 * self.topk)
+        return max(least, round(self.samples / self.sample_decay**iteration))
+
+    @property
+    def candidate_steps(self) -> int:
+        """Predictions that a whole plan takes: candidates times horizon, over all iterations."""
+        drawn = sum(self.samples_of(iteration) for iteration in range(self.cem_steps))
+        extra = (self.cem_steps if self.mean_candidate else 0) + (1 if self.execute == "best" else 0)
+        return (drawn + extra) * self.rollout
+
 
 PRESETS: dict[str, CEMConfig] = {
     # The robot experiments of arXiv 2506.09985: a single long step, many samples.
     "paper": CEMConfig(rollout=1, samples=800, topk=10, cem_steps=10, maxnorm=0.075),
     # Upstream's notebook.
     "notebook": CEMConfig(rollout=2, samples=400, topk=10, cem_steps=10, maxnorm=0.05),
-    # The bundled model on two CPU cores: twice a second.
-    "cpu": CEMConfig(rollout=1, samples=100, topk=10, cem_steps=6, maxnorm=0.075),
+    # The bundled model on two CPU cores: twice a second. Micro-batches of 25 stay in the cache.
+    "cpu": CEMConfig(rollout=1, samples=100, topk=10, cem_steps=6, maxnorm=0.075, micro_batch=25),
 }

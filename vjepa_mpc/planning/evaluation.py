@@ -1,0 +1,113 @@
+"""Energies of candidate action sequences, predicted in micro-batches that fit the memory and the time."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from vjepa_mpc.planning.budget import Budget
+from vjepa_mpc.planning.config import CEMConfig
+from vjepa_mpc.worldmodel.rollout import Rollout
+from vjepa_mpc.worldmodel.world_model import WorldModel
+
+logger = logging.getLogger(__name__)
+
+Objective = Callable[[Tensor, Tensor], Tensor]
+
+_GPU_SHARE = 0.8  # of the free memory
+_CPU_BYTES = 256e6
+
+
+def l1_energy(latents: Tensor, goal: Tensor) -> Tensor:
+    """Mean absolute distance of latents [S, N, D] from the goal [N, D], [S] float32: the published objective."""
+    return (latents.float() - goal.float()).abs().mean(dim=(-2, -1))
+
+
+class Evaluator:
+    """Energies of where action sequences end.
+
+    Args:
+        start: starts a rollout of so many candidates from the observed context.
+        goal: [N, D] latent of the goal image.
+        objective: energy [S] of predicted latents [S, N, D] given the goal.
+        micro_batch: candidates that are predicted at once.
+        budget: whether there is time for more.
+
+    Attributes:
+        micro_batch: the same, halved each time that memory ran out.
+        ran_out_of_memory: whether it ever did.
+        predicted: candidates so far.
+    """
+
+    def __init__(
+        self, start: Callable[[int], Rollout], goal: Tensor, objective: Objective, micro_batch: int, budget: Budget
+    ) -> None:
+        self._start, self._goal, self._objective, self._budget = start, goal, objective, budget
+        self.micro_batch, self.predicted, self.ran_out_of_memory = micro_batch, 0, False
+        self._rollout: Rollout | None = None
+
+    def __call__(self, actions: Tensor, reserve: int = 0) -> Tensor:
+        """Energies of the action sequences [H, S, 7]: of all [S], or of the first ones when time runs out.
+
+        Time for predicting ``reserve`` candidates is left over.
+
+        Raises:
+            torch.OutOfMemoryError: there is no room for a single candidate.
+        """
+        energies: list[Tensor] = []
+        done, samples = 0, actions.shape[1]
+        while done < samples:
+            batch = actions[:, done : done + self.micro_batch]
+            if not self._budget.allows(batch.shape[1], reserve):
+                break
+            found = self._predict(batch)
+            if found is None:
+                self._halve()
+                continue
+            energies.append(found)
+            done += len(found)
+        self.predicted += done
+        return torch.cat(energies) if energies else actions.new_empty(0)
+
+    def _predict(self, actions: Tensor) -> Tensor | None:
+        """Energies of a micro-batch [H, B, 7]; None when there is no memory for it."""
+        try:
+            if self._rollout is None:
+                self._rollout = self._start(self.micro_batch)
+            self._rollout.reset()
+            for step in actions:
+                latents = self._rollout.step(step)
+            return self._objective(latents, self._goal)
+        except RuntimeError as error:
+            if self.micro_batch == 1 or not _out_of_memory(error):
+                raise
+        # Only here, where the error's traceback no longer holds the tensors, can the memory be freed.
+        return None
+
+    def _halve(self) -> None:
+        self._rollout, self.ran_out_of_memory = None, True
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        halved = self.micro_batch // 2
+        logger.warning("no memory to predict %d candidates at once: going on with %d", self.micro_batch, halved)
+        self.micro_batch = halved
+
+
+def choose_micro_batch(config: CEMConfig, world_model: WorldModel, candidates: int, observed_frames: int) -> int:
+    """How many of the candidates are predicted at once: as set, or as many as the memory admits; at least one."""
+    if config.micro_batch is not None:
+        return min(candidates, config.micro_batch)
+    if config.memory_limit_mb is not None:
+        free = config.memory_limit_mb * 1e6
+    elif world_model.device.type == "cuda":
+        free = _GPU_SHARE * torch.cuda.mem_get_info(world_model.device)[0]
+    else:
+        free = _CPU_BYTES
+    return max(1, min(candidates, int(free / world_model.rollout_bytes(config.rollout, observed_frames))))
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    return isinstance(error, torch.cuda.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)

@@ -1,0 +1,46 @@
+"""The state of one search: where it looks now and the best that it has found."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from vjepa_mpc.planning.update import Distribution, Elites, Update, select_elites
+
+
+class Search:
+    """From one iteration to the next.
+
+    Args:
+        distribution: what the first candidates are drawn from.
+        topk: elites an iteration.
+        kept: how many of them stay in the competition; predictions are exact, so they keep their energies.
+
+    Attributes:
+        distribution: what the next candidates are drawn from.
+        spread: [H, 4] standard deviation of the candidates that it was fitted to.
+        elites: of the last iteration.
+        best: the best candidate of all iterations, as an elite group of one.
+        energies: lowest energy of each iteration, each a tensor so that nobody waits for the device.
+    """
+
+    def __init__(self, distribution: Distribution, topk: int, kept: int) -> None:
+        self.distribution, self.spread = distribution, distribution.std
+        self._topk, self._kept = topk, kept
+        none = Elites(distribution.mean[:, None][:, :0], distribution.mean.new_empty(0))
+        self.elites, self.best = none, none
+        self.energies: list[Tensor] = []
+
+    def advance(self, candidates: Tensor, energies: Tensor, update: Update) -> None:
+        """Learn from the candidates [H, S, 4] and their energies [S]; at least ``topk`` of them."""
+        if self._kept:
+            candidates = torch.cat([candidates, self.elites.candidates[:, : self._kept]], dim=1)
+            energies = torch.cat([energies, self.elites.energies[: self._kept]])
+        self.elites = select_elites(candidates, energies, self._topk)
+        self.distribution, self.spread = update(self.distribution, candidates, energies, self.elites)
+        self.energies.append(self.elites.energies[0])
+        self.best = select_elites(
+            torch.cat([self.best.candidates, self.elites.candidates[:, :1]], dim=1),
+            torch.cat([self.best.energies, self.elites.energies[:1]]),
+            1,
+        )
