@@ -19,8 +19,10 @@ from torch import Tensor
 from vjepa_mpc.control.gripper import CLOSED, OPEN, Gripper, GripperSettings
 from vjepa_mpc.control.pose import POSE_DIM, continue_branch, integrate_pose
 from vjepa_mpc.control.step import MPCStep, Observation
-from vjepa_mpc.planning.cem import CEMPlanner, Objective, PlanResult, l1_energy
+from vjepa_mpc.planning.budget import Pace
+from vjepa_mpc.planning.cem import CEMPlanner, PlanResult
 from vjepa_mpc.planning.config import GRIPPER, CEMConfig
+from vjepa_mpc.planning.evaluation import Objective, l1_energy
 from vjepa_mpc.planning.goals import EndedSubGoal, GoalSequence, SubGoal
 from vjepa_mpc.worldmodel.preprocess import Crop
 from vjepa_mpc.worldmodel.world_model import WorldModel
@@ -41,6 +43,8 @@ class _Run:
     goal_id: int
     sequence: GoalSequence
     latents: list[Tensor] = field(default_factory=list)
+    # Index of the sub-goal and its newest plan, where a warm start begins; another sub-goal starts afresh.
+    planned: tuple[int, PlanResult] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +101,7 @@ class VisualMPC:
         self._rotation = check_rotation(action_rotation)
 
         self._planner: CEMPlanner | None = None
+        self._pace = Pace()
         self._orientation: np.ndarray | None = None  # Euler angles that were commanded last
         self._undo: _Undo | None = None
 
@@ -149,12 +154,15 @@ class VisualMPC:
             self._run = None
 
     def forget(self) -> None:
-        """Start from the measured pose again, e.g. when an arm is taken over: no held gripper command, no orientation.
+        """Start from the measured pose again, e.g. when an arm is taken over. Not while a step runs.
 
-        Not while a step runs.
+        Gone are the held gripper command, the commanded orientation and the plan that a warm start would begin at.
         """
         self._gripper.reset()
         self._orientation = None
+        with self._lock:
+            if self._run is not None:
+                self._run.planned = None
 
     def retract(self, step: MPCStep) -> None:
         """Undo the newest step because it was not acted upon: it does not count and its gripper command is forgotten.
@@ -164,6 +172,7 @@ class VisualMPC:
         if self._undo is None or self._undo.step is not step:
             return
         self._undo.run.sequence.retract_action()
+        self._undo.run.planned = None
         self._gripper.restore(self._undo.gripper_command)
         self._undo = None
 
@@ -254,9 +263,12 @@ class VisualMPC:
     def _plan(self, run: _Run, goal: SubGoal, config: CEMConfig, latent: Tensor, pose: np.ndarray) -> PlanResult:
         config = self._config_for(goal, run.sequence.step, config, float(pose[6]))
         if self._planner is None or self._planner.config != config:
-            self._planner = CEMPlanner(self._world_model, config, self._generator, self._objective)
-        state = torch.as_tensor(pose, dtype=torch.float32)
-        return self._planner.plan(latent, state, run.latents[run.sequence.index])
+            self._planner = CEMPlanner(self._world_model, config, self._generator, self._objective, pace=self._pace)
+        state, index = torch.as_tensor(pose, dtype=torch.float32), run.sequence.index
+        previous = run.planned[1] if run.planned is not None and run.planned[0] == index else None
+        plan = self._planner.plan(latent, state, run.latents[index], previous=previous)
+        run.planned = (index, plan)
+        return plan
 
     def _config_for(self, goal: SubGoal, step: int, config: CEMConfig, closedness: float) -> CEMConfig:
         """The planner's settings for one action: the sub-goal's overrides, and its gripper intent as known actions."""
