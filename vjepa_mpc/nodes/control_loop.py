@@ -266,12 +266,14 @@ class ControlLoop:
             self._publishers_checked = now.steady
             supervisor.other_publishers(self._publishers.other_publishers())
 
-    def _decide(self) -> Decision:
-        """Ask the supervisor, and tell everybody when its answer is another one."""
+    def _decide(self, *, tell: bool = False) -> Decision:
+        """Ask the supervisor, and tell everybody when its answer is another one, or in any case."""
         decision = self.supervisor.update(self._now())
         previous, self.decision = self.decision, decision
-        if previous is None or (previous.state, previous.reason) != (decision.state, decision.reason):
+        changed = previous is None or (previous.state, previous.reason) != (decision.state, decision.reason)
+        if changed or tell:
             self._publishers.status(decision, self.mpc.goal_id, self.step)
+        if changed:
             self._listener.decided(decision)
         return decision
 
@@ -316,7 +318,7 @@ class ControlLoop:
         expires_at = now.steady + self.settings.supervisor.plan_max_age
         self._motion.follow(step.target_pose, self._closedness(), now.steady, expires_at)
         self.step = step
-        self._publishers.status(self._decide(), step.goal_id, step)
+        self._decide(tell=True)
         self._publishers.debug(step, outcome.request.pose)
         self._listener.planned(step, outcome.seconds)
 

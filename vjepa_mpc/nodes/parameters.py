@@ -119,7 +119,7 @@ def planner_config(values: Values) -> CEMConfig:
     Raises:
         ValueError: e.g. ``topk=20 > samples=16``.
     """
-    names = [field.name for field in fields(CEMConfig) if field.name not in _DIFFERENT]
+    names = [field.name for field in fields(CEMConfig) if field.name in values and field.name not in _DIFFERENT]
     return CEMConfig(
         **{name: values[name] for name in names},
         axis=_pins(values["axis"]),

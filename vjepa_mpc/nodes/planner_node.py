@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.task import Future
 from std_srvs.srv import SetBool, Trigger
@@ -46,7 +47,8 @@ class PlannerNode(LifecycleNode):
         self._outputs: Outputs | None = None
         self._parameters = parameters.declare(self, self._lock_reason, self._on_settings)
         self._decoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="goal decoder")
-        self.create_service(SetGoal, "~/set_goal", self._on_set_goal)
+        # Its callback waits for the decoder; a group of its own keeps the others running meanwhile.
+        self.create_service(SetGoal, "~/set_goal", self._on_set_goal, callback_group=ReentrantCallbackGroup())
         self.create_service(Trigger, "~/clear_goal", self._on_clear_goal)
         self.create_service(SetBool, "~/pause", self._on_pause)
         self.create_service(Trigger, "~/resume", self._on_resume)
@@ -134,9 +136,14 @@ class PlannerNode(LifecycleNode):
     # -- goals ------------------------------------------------------------------------------------------------------
 
     async def _on_set_goal(self, request: SetGoal.Request, response: SetGoal.Response) -> SetGoal.Response:
-        answer: Future = Future(executor=self.executor)
-        self._set_goal(request, lambda goal_id, refusal: answer.set_result((goal_id, refusal)))
-        response.goal_id, refusal = await answer
+        outcome: Future = Future(executor=self.executor)
+
+        def answer(goal_id: int, refusal: str) -> None:
+            outcome.set_result((goal_id, refusal))
+            self.executor.wake()  # it looks at waiting callbacks only when something happens
+
+        self._set_goal(request, answer)
+        response.goal_id, refusal = await outcome
         response.success = not refusal
         response.message = refusal or f"goal {response.goal_id} is set"
         return response
