@@ -171,6 +171,26 @@ def test_sub_goals_override_the_planner(mpc, model):
     assert second.actions.shape == (1, 7) and np.abs(second.actions[:, :3]).max() > 0.05
 
 
+def test_a_warm_start_goes_on_from_the_newest_plan_of_the_same_sub_goal(model):
+    # Two samples hardly off the mean: without a previous plan they find next to no motion.
+    cold = CEMConfig(rollout=1, samples=64, topk=8, cem_steps=4, maxnorm=0.075)
+    warm = replace(cold, samples=2, topk=2, cem_steps=1, warm_start=True, warm_start_std=1e-6)
+
+    def goes_on(between=lambda mpc, step: None, steps=4, config=warm) -> bool:
+        mpc = VisualMPC(model, cold)
+        mpc.set_goals([goal(model, (0.7, 0.1, 0.4), steps=steps), goal(model, (0.7, 0.1, 0.4))])
+        first = mpc.step(observe(model))
+        mpc.planner_config = config
+        between(mpc, first)
+        return bool(np.allclose(mpc.step(observe(model)).actions[0, :3], first.actions[0, :3], atol=1e-4))
+
+    assert goes_on()
+    assert not goes_on(lambda mpc, step: mpc.restart())
+    assert not goes_on(lambda mpc, step: mpc.retract(step))
+    assert not goes_on(steps=1), "another sub-goal"
+    assert not goes_on(config=replace(warm, rollout=2)), "another horizon, changed while running"
+
+
 def test_gripper_intents(mpc, model):
     intents = ["closed", "open", "close_after:2"]
     mpc.set_goals([goal(model, START[:3], steps=4, gripper=GripperIntent.parse(text)) for text in intents])
@@ -207,6 +227,8 @@ def test_the_held_gripper_command_is_forgotten_on_request(mpc, model):
     half = START.copy()
     half[6] = 0.37
     assert mpc.step(observe(model, half)).target_pose[6] == CLOSED
+    mpc.restart()
+    assert mpc.step(observe(model, half)).target_pose[6] == CLOSED, "what is grasped stays grasped"
     mpc.forget()
     assert mpc.step(observe(model, half)).target_pose[6] == pytest.approx(0.37)
 
@@ -278,5 +300,8 @@ def test_a_measured_tilt_does_not_enter_the_next_command(mpc, model):
     tilted = START.copy()
     tilted[3] += 0.05
     assert mpc.step(observe(model, tilted)).target_pose[3:6] == pytest.approx(first.target_pose[3:6])
-    mpc.forget()
-    assert mpc.step(observe(model, tilted)).target_pose[3] == pytest.approx(tilted[3])
+    mpc.restart()
+    step = mpc.step(observe(model, tilted))
+    assert step.target_pose[3] == pytest.approx(tilted[3])
+    mpc.retract(step)
+    assert mpc.step(observe(model)).target_pose[3] == pytest.approx(START[3])

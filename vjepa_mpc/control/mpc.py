@@ -46,6 +46,13 @@ class _Run:
     # Index of the sub-goal and its newest plan, where a warm start begins; another sub-goal starts afresh.
     planned: tuple[int, PlanResult] | None = None
 
+    def previous_plan(self, horizon: int) -> PlanResult | None:
+        """Where a warm start begins: the newest plan, if it was for this sub-goal and as many steps ahead."""
+        if self.planned is None or self.planned[0] != self.sequence.index:
+            return None
+        plan = self.planned[1]
+        return plan if len(plan.actions) == horizon else None
+
 
 @dataclass(frozen=True, eq=False)
 class _Undo:
@@ -54,6 +61,7 @@ class _Undo:
     step: MPCStep
     run: _Run
     gripper_command: float | None
+    orientation: np.ndarray | None
 
 
 class VisualMPC:
@@ -153,19 +161,24 @@ class VisualMPC:
         with self._lock:
             self._run = None
 
-    def forget(self) -> None:
-        """Start from the measured pose again, e.g. when an arm is taken over. Not while a step runs.
+    def restart(self) -> None:
+        """Start from the measured pose again, e.g. after a pause in which the arm was moved. Not while a step runs.
 
-        Gone are the held gripper command, the commanded orientation and the plan that a warm start would begin at.
+        Gone are the commanded orientation and the plan that a warm start would begin at. The held gripper command
+        stays: forgetting it would let go of what is grasped.
         """
-        self._gripper.reset()
         self._orientation = None
         with self._lock:
             if self._run is not None:
                 self._run.planned = None
 
+    def forget(self) -> None:
+        """Forget the held gripper command, too, e.g. when an arm is taken over. Not while a step runs."""
+        self.restart()
+        self._gripper.reset()
+
     def retract(self, step: MPCStep) -> None:
-        """Undo the newest step because it was not acted upon: it does not count and its gripper command is forgotten.
+        """Undo the newest step because it was not acted upon: it does not count and nothing of it is held.
 
         Not while another step runs. A step that was superseded, finished or retracted before needs no undoing.
         """
@@ -174,6 +187,7 @@ class VisualMPC:
         self._undo.run.sequence.retract_action()
         self._undo.run.planned = None
         self._gripper.restore(self._undo.gripper_command)
+        self._orientation = self._undo.orientation
         self._undo = None
 
     def prepare(self) -> float:
@@ -265,8 +279,7 @@ class VisualMPC:
         if self._planner is None or self._planner.config != config:
             self._planner = CEMPlanner(self._world_model, config, self._generator, self._objective, pace=self._pace)
         state, index = torch.as_tensor(pose, dtype=torch.float32), run.sequence.index
-        previous = run.planned[1] if run.planned is not None and run.planned[0] == index else None
-        plan = self._planner.plan(latent, state, run.latents[index], previous=previous)
+        plan = self._planner.plan(latent, state, run.latents[index], previous=run.previous_plan(config.rollout))
         run.planned = (index, plan)
         return plan
 
@@ -310,11 +323,10 @@ class VisualMPC:
         with self._lock:
             if self._run is not run:
                 return replace(step, superseded=True)
-            command = self._gripper.command
+            self._undo = _Undo(step, run, self._gripper.command, self._orientation)
             self._orientation = step.target_pose[3:6].copy()
             step.target_pose[6] = self._command_gripper(goal, step, closedness)
             run.sequence.action_taken()
-            self._undo = _Undo(step, run, command)
             return step
 
     def _without_action(
