@@ -45,7 +45,7 @@ class PlannerNode(LifecycleNode):
         self._loop: ControlLoop | None = None
         self._inputs: Inputs | None = None
         self._outputs: Outputs | None = None
-        self._parameters = parameters.declare(self, self._lock_reason, self._on_settings)
+        self._settings = parameters.declare(self, self._lock_reason, self._on_settings)
         self._decoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="goal decoder")
         # Its callback waits for the decoder; a group of its own keeps the others running meanwhile.
         self.create_service(SetGoal, "~/set_goal", self._on_set_goal, callback_group=ReentrantCallbackGroup())
@@ -58,7 +58,7 @@ class PlannerNode(LifecycleNode):
 
     def start(self) -> None:
         """Configure and activate, if the parameters want it; the node stays up when that fails."""
-        if self._parameters.snapshot.autostart and self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
+        if self._settings.snapshot.autostart and self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
             self.trigger_activate()
 
     def stop(self) -> bool:
@@ -71,7 +71,7 @@ class PlannerNode(LifecycleNode):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the world model and connect the inputs."""
-        settings = self._parameters.snapshot
+        settings = self._settings.snapshot
         started = time.monotonic()
         try:
             controller = make_controller(settings)

@@ -45,14 +45,14 @@ class SimNode(Node):
 
     def __init__(self) -> None:
         super().__init__("sim_node")
-        self._parameters: LiveParameters[SimSettings] = LiveParameters(
+        self._settings: LiveParameters[SimSettings] = LiveParameters(
             self,
             ENTRIES,
             build_settings,
             locked=lambda: "the simulator is running; set it when starting the node",
             changed=lambda _: None,
         )
-        settings = self._parameters.snapshot
+        settings = self._settings.snapshot
         self._frame_id = settings.frame_id
         self._finger = GripperJoint()
         self._closedness = 0.0
@@ -148,7 +148,7 @@ class SimNode(Node):
         return ""
 
     def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        settings = self._parameters.snapshot
+        settings = self._settings.snapshot
 
         def reset(sim: FrankaSim) -> None:
             settings.reset(sim)

@@ -33,8 +33,9 @@ class Moment:
     Attributes:
         live: what the camera sees, uint8 RGB.
         goal: the sub-goal's picture, uint8 RGB.
-        title: upper line.
-        caption: below the goal view's corner.
+        title: upper line, left.
+        note: upper line, right.
+        caption: in the goal view's corner.
         energy: of the newest plan, NaN before the first one.
         distance: to the goal in metres.
     """
@@ -42,6 +43,7 @@ class Moment:
     live: np.ndarray
     goal: np.ndarray
     title: str
+    note: str
     caption: str
     energy: float
     distance: float
@@ -108,6 +110,8 @@ def compose(moment: Moment, curves: Curves) -> np.ndarray:
     """One frame, uint8 RGB [HEIGHT, WIDTH, 3]."""
     frame = np.full((HEIGHT, WIDTH, 3), _BACKGROUND, np.uint8)
     _write(frame, moment.title, (MARGIN, 36), 0.75, _TEXT, thickness=2)
+    (width, _), _ = cv2.getTextSize(moment.note, _FONT, 0.5, 1)
+    _write(frame, moment.note, (WIDTH - MARGIN - width, 34), 0.5, _FAINT)
     top = HEADER
     for column, (picture, label) in enumerate(((moment.live, "camera"), (moment.goal, moment.caption))):
         left = MARGIN + column * (VIEW + MARGIN)
@@ -167,9 +171,9 @@ def _chart(
 
 
 def _round_up(value: float) -> float:
-    """The next 1, 2 or 5 times a power of ten."""
+    """A round number a little above."""
     power = 10.0 ** np.floor(np.log10(max(value, 1e-6)))
-    return float(next(step * power for step in (1, 2, 5, 10) if step * power >= value))
+    return float(next(step * power for step in (1, 1.2, 1.6, 2, 2.4, 3, 4, 5, 6, 8, 10) if step * power >= value))
 
 
 def _write(
