@@ -1,0 +1,140 @@
+"""What the benchmarks share: timing side by side, the record of the machine, JSON and Markdown."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vjepa_mpc.worldmodel import keep_freed_memory, resolve_dtype, set_cpu_threads
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "results" / "bench"
+
+Row = Mapping[str, Any]
+
+
+def arguments(description: str, dtype: str = "auto") -> argparse.ArgumentParser:
+    """The options that every benchmark has."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results here, with a table beside")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--dtype", default=dtype, help=f"auto, float32, bfloat16 or float16 (default: {dtype})")
+    parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: PyTorch's choice)")
+    parser.add_argument("--seed", type=int, default=0)
+    return parser
+
+
+def begin(options: argparse.Namespace) -> torch.dtype:
+    """Apply the options; returns the dtype."""
+    set_cpu_threads(options.threads)
+    keep_freed_memory()
+    torch.manual_seed(options.seed)
+    return resolve_dtype(options.dtype, options.device)
+
+
+def finish(options: argparse.Namespace, dtype: torch.dtype, title: str, rows: Sequence[Row], **more: Any) -> None:
+    """Print the rows as a table and write them with the record of the machine."""
+    table = f"## {title}\n\n{markdown(rows)}\n\n{_sentence(record(options, dtype))}\n"
+    print(table)
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        content = {"title": title, **record(options, dtype), **more, "rows": list(rows)}
+        options.json.write_text(json.dumps(content, indent=1) + "\n")
+        options.json.with_suffix(".md").write_text(table)
+
+
+def record(options: argparse.Namespace, dtype: torch.dtype) -> dict[str, Any]:
+    """Where and with what the figures were measured."""
+    on_gpu = options.device.startswith("cuda")
+    return {
+        "device": torch.cuda.get_device_name(options.device) if on_gpu else _processor(),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "commit": _commit(),
+        "dtype": str(dtype).removeprefix("torch."),
+        "threads": torch.get_num_threads(),
+        "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 2),
+        "seed": options.seed,
+        "date": time.strftime("%Y-%m-%d"),
+    }
+
+
+def side_by_side(contenders: Mapping[str, Callable[[], Any]], repeats: int, device: str) -> dict[str, list[float]]:
+    """Seconds of each contender, run in turns so that a change of load meets all of them; one untimed turn first."""
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    for turn in range(repeats + 1):
+        for name, run in contenders.items():
+            taken = timed(run, device)
+            if turn:
+                seconds[name].append(taken)
+    return seconds
+
+
+def timed(run: Callable[[], Any], device: str) -> float:
+    """Seconds of one call, the device's work included."""
+    synchronise(device)
+    started = time.perf_counter()
+    run()
+    synchronise(device)
+    return time.perf_counter() - started
+
+
+def synchronise(device: str) -> None:
+    """Wait for what the device still has to do."""
+    if device.startswith("cuda"):
+        torch.cuda.synchronize(device)
+
+
+def spread(seconds: Sequence[float]) -> dict[str, float]:
+    """Median, least and most."""
+    return {
+        "median_s": _significant(statistics.median(seconds)),
+        "min_s": _significant(min(seconds)),
+        "max_s": _significant(max(seconds)),
+    }
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """Rows as a Markdown table; columns in the order in which they first appear."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    lines = [names, ["---"] * len(names), *([_cell(row.get(name, "")) for name in names] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _significant(value: float) -> float:
+    return float(f"{value:.5g}")
+
+
+def _sentence(where: Row) -> str:
+    return (
+        f"Measured on {where['device']}, {where['threads']} CPU threads, {where['dtype']}, PyTorch {where['torch']}, "
+        f"commit {where['commit']}, seed {where['seed']}, {where['date']}, load average {where['load']}."
+    )
+
+
+def _commit() -> str:
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())

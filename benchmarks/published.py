@@ -1,0 +1,86 @@
+"""The packaged original, driven the way the published planner drives it (upstream ``mpc_utils.cem``).
+
+Needs ``pip install cc-vjepa2`` (Meta's V-JEPA 2 as a package).
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from scipy.spatial.transform import Rotation
+from torch import Tensor, nn
+
+from vjepa_mpc.worldmodel import ModelConfig, Predictor
+
+
+def published_predictor(ours: Predictor, config: ModelConfig, steps: int) -> nn.Module:
+    """The original predictor with our weights, for sequences of up to ``steps`` time steps.
+
+    Raises:
+        SystemExit: the package is not installed.
+    """
+    sizes, weight = config.predictor, ours.predictor_norm.weight
+    original = _import_original().vit_ac_predictor(
+        img_size=(config.img_size, config.img_size),
+        patch_size=config.patch_size,
+        num_frames=steps * config.tubelet_size,
+        tubelet_size=config.tubelet_size,
+        embed_dim=sizes.embed_dim,
+        predictor_embed_dim=sizes.predictor_embed_dim,
+        depth=sizes.depth,
+        num_heads=sizes.num_heads,
+    )
+    original.load_state_dict(ours.state_dict(), strict=False)
+    return original.to(weight.device, weight.dtype).eval()
+
+
+@torch.no_grad()
+def published_rollout(predictor: nn.Module, context: Tensor, pose: Tensor, actions: Tensor) -> list[Tensor]:
+    """Predicted latents [S, N, D] of each step of the actions [H, S, 7] from a context [N, D] at a pose [7].
+
+    At each step the whole sequence so far goes through the predictor, and poses are integrated on the CPU.
+    """
+    samples, tokens = actions.shape[1], context.shape[0]
+    frames, poses = context.repeat(samples, 1, 1), pose.repeat(samples, 1, 1)
+    taken, predictions = None, []
+    for action in actions:
+        taken = action[:, None] if taken is None else torch.cat([taken, action[:, None]], dim=1)
+        predicted = predictor(frames, taken, poses)[:, -tokens:]
+        predicted = F.layer_norm(predicted, (predicted.size(-1),))
+        frames = torch.cat([frames, predicted], dim=1)
+        poses = torch.cat([poses, _next_pose(poses[:, -1], action)[:, None]], dim=1)
+        predictions.append(predicted)
+    return predictions
+
+
+def _next_pose(poses: Tensor, actions: Tensor) -> Tensor:
+    """Poses one by one in SciPy, as published."""
+    start, step = poses.cpu().double().numpy(), actions.cpu().double().numpy()
+    angles = []
+    for before, turn in zip(start[:, 3:6], step[:, 3:6], strict=True):
+        matrix = Rotation.from_euler("xyz", turn).as_matrix() @ Rotation.from_euler("xyz", before).as_matrix()
+        angles.append(torch.from_numpy(Rotation.from_matrix(matrix).as_euler("xyz")))
+    position = torch.from_numpy(start[:, :3] + step[:, :3])
+    closedness = torch.from_numpy(start[:, 6:] + step[:, 6:]).clamp(0, 1)
+    return torch.cat([position, torch.stack(angles), closedness], dim=1).to(poses)
+
+
+def _import_original() -> Any:
+    try:
+        import timm.models.layers  # noqa: F401
+    except (ImportError, RuntimeError):
+        # The original takes one function from timm, and only calls it in training with stochastic depth. Importing
+        # timm fails where its torchvision does not match a CPU build of PyTorch.
+        layers = types.ModuleType("timm.models.layers")
+        layers.drop_path = None  # type: ignore[attr-defined]
+        sys.modules.update({name: types.ModuleType(name) for name in ("timm", "timm.models")})
+        sys.modules["timm.models.layers"] = layers
+    try:
+        from vjepa2.models import ac_predictor
+    except ImportError as error:
+        raise SystemExit(f"{error}: the comparison needs the original, `pip install --no-deps cc-vjepa2`") from error
+    return ac_predictor
