@@ -14,13 +14,13 @@ ROOT = Path(__file__).resolve().parent
 VERSION = re.search(r'^__version__ = "(.+)"$', (ROOT / "vjepa_mpc/__init__.py").read_text(encoding="utf-8"), re.M)[1]
 
 CORE = [
-    "numpy>=1.24",
+    "numpy>=1.26",
     # The same `cv2` module as opencv-python, without its Qt windows: those need X libraries that robots' computers,
     # containers and clusters lack, and nothing here opens a window.
     "opencv-python-headless>=4.8",
     "pyyaml>=6.0",
     "safetensors>=0.4",
-    "scipy>=1.10",
+    "scipy>=1.13",
     "torch>=2.4",
 ]
 SIM = [
@@ -30,7 +30,7 @@ SIM = [
 ]
 VIZ = [
     "imageio-ffmpeg>=0.5",  # H.264 videos without a system ffmpeg
-    "matplotlib>=3.8",
+    "matplotlib>=3.9",
 ]
 DEV = [
     "mypy>=1.10",

@@ -277,15 +277,14 @@ def install_packages(distro, choices):
     pip = [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--prefer-binary", "--progress-bar", "off"]
     torch = choices["TORCH"]
     run(f"Installing PyTorch ({torch})", [*pip, *torch_index(choices["TORCH_INDEX"]), torch], remedy)
+    constrained = [*pip, "-c", "requirements-ros.txt"]
     if distro:
-        # The messages of a ROS distribution are compiled against the numpy of its system: keep that one.
-        numpy = [f"numpy=={probe([PYTHON, '-c', 'import numpy; print(numpy.__version__)'])}"]
+        # numpy may become newer than the system's: messages use its ABI only where numpy 1 and 2 agree.
         colcon = [] if shutil.which("colcon") else ["colcon-common-extensions"]
-        run("Installing build tools", [*pip, "setuptools>=77,<80", *colcon, *numpy], remedy)
+        run("Installing build tools", [*constrained, "setuptools", *colcon], remedy)
     else:
-        numpy = ["-c", "requirements-ros.txt"]
         run("Installing ROS 2", [*pip, "-r", "requirements-ros.txt"], remedy)
-    run("Installing vjepa_mpc's packages", [*pip, "--no-build-isolation", *numpy, "-e", ".[all]"], remedy)
+    run("Installing vjepa_mpc's packages", [*constrained, "--no-build-isolation", "-e", ".[all]"], remedy)
 
 
 def patch_cmake_exports():
