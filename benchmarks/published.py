@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from scipy.spatial.transform import Rotation
 from torch import Tensor, nn
 
+from vjepa_mpc.planning import CEMConfig
 from vjepa_mpc.worldmodel import ModelConfig, Predictor
 
 
@@ -55,6 +56,28 @@ def published_rollout(predictor: nn.Module, context: Tensor, pose: Tensor, actio
         poses = torch.cat([poses, _next_pose(poses[:, -1], action)[:, None]], dim=1)
         predictions.append(predicted)
     return predictions
+
+
+@torch.no_grad()
+def published_plan(predictor: nn.Module, context: Tensor, pose: Tensor, goal: Tensor, config: CEMConfig) -> Tensor:
+    """The planned xyz and gripper actions [H, 4], without pinned axes: what the published planner computes."""
+    steps, samples = config.rollout, config.samples
+    bound = torch.tensor([config.maxnorm] * 3 + [0.75], device=context.device)
+    keep_mean = torch.tensor([config.momentum_mean] * 3 + [config.momentum_mean_gripper], device=context.device)
+    keep_std = torch.tensor([config.momentum_std] * 3 + [config.momentum_std_gripper], device=context.device)
+    mean, std = torch.zeros(steps, 4, device=context.device), torch.ones(steps, 4, device=context.device)
+    std[:, :3] = config.maxnorm
+    for _ in range(config.cem_steps):
+        drawn = (mean + std * torch.randn(samples, steps, 4, device=context.device)).clamp(-bound, bound)
+        actions = torch.zeros(steps, samples, 7, device=context.device)
+        actions[..., [0, 1, 2, 6]] = drawn.transpose(0, 1)
+        last = published_rollout(predictor, context, pose, actions)[-1]
+        energies = (last.flatten(1) - goal.repeat(samples, 1, 1).flatten(1)).abs().mean(dim=-1)
+        elites = drawn[energies.topk(config.topk, largest=False).indices]
+        mean = elites.mean(dim=0) * (1 - keep_mean) + mean * keep_mean
+        std = elites.std(dim=0) * (1 - keep_std) + std * keep_std
+        mean.sum().item()  # it logs every iteration, which waits for the device
+    return mean
 
 
 def _next_pose(poses: Tensor, actions: Tensor) -> Tensor:

@@ -1,0 +1,96 @@
+"""How planning time grows: against samples, horizon, context frames and image size, one at a time."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import common
+import torch
+
+from vjepa_mpc.worldmodel import MODEL_CONFIGS, build_world_model
+from vjepa_mpc.worldmodel.layers import layer_norm_features
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is rolled out: the model's picture size in pixels, and how much."""
+
+    samples: int = 16
+    horizon: int = 1
+    context_frames: int = 1
+    image_size: int = 128
+
+
+RANGES = {
+    "samples": (4, 8, 16, 32, 64, 128),
+    "horizon": (1, 2, 4, 8, 16),
+    "context_frames": (1, 2, 4, 8),
+    "image_size": (64, 128, 192, 256),
+}
+
+
+def main() -> None:
+    """Vary each size with the others fixed."""
+    parser = common.arguments(__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=5)
+    options = parser.parse_args()
+    dtype = common.begin(options)
+    rows, slopes = [], {}
+    for name, values in RANGES.items():
+        taken = [measure(replace(Case(), **{name: value}), dtype, options) for value in values]
+        rows += [{"varied": name, "value": value, **times} for value, times in zip(values, taken, strict=True)]
+        slopes[name] = slope(values, [times["median_s"] for times in taken])
+    common.finish(options, dtype, "Growth of the rollout's time", rows, log_log_slopes=slopes)
+    print("Log-log slope over the upper half: " + ", ".join(f"{name} {value:.2f}" for name, value in slopes.items()))
+    if options.json:
+        plot(rows, options.json.with_suffix(".png"))
+
+
+@torch.no_grad()
+def measure(case: Case, dtype: torch.dtype, options: argparse.Namespace) -> dict[str, float]:
+    """Seconds of predicting all candidates over the horizon, as every iteration of a plan does."""
+    config = replace(MODEL_CONFIGS["franka_tiny"], img_size=case.image_size)
+    model = build_world_model(config, device=options.device, dtype=dtype)
+    random = torch.Generator().manual_seed(options.seed)
+    frames, tokens = case.context_frames, model.tokens_per_frame
+    context = layer_norm_features(torch.randn(frames, tokens, model.embed_dim, generator=random))
+    poses = torch.tensor([0.5, 0.0, 0.2, math.pi, 0.0, 0.0, 0.0]).repeat(frames, 1)
+    past = torch.zeros(frames - 1, 7)
+    actions = (0.05 * torch.randn(case.horizon, case.samples, 7, generator=random)).to(options.device)
+    rollout = model.start_rollout(context, poses, case.samples, case.horizon, past)
+
+    def predict() -> None:
+        rollout.reset()
+        for action in actions:
+            rollout.step(action)
+
+    return common.spread(common.side_by_side({"rollout": predict}, options.repeats, options.device)["rollout"])
+
+
+def slope(values: tuple[int, ...], seconds: list[float]) -> float:
+    """Exponent of the growth over the upper half of the values."""
+    middle = len(values) // 2
+    return math.log(seconds[-1] / seconds[middle]) / math.log(values[-1] / values[middle])
+
+
+def plot(rows: list[dict[str, Any]], path: Path) -> None:
+    """Log-log curves of time against each size, relative to the smallest."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    for name in RANGES:
+        points = [(row["value"], row["median_s"]) for row in rows if row["varied"] == name]
+        axes.loglog(*zip(*points, strict=True), marker="o", label=name.replace("_", " "))
+    axes.set(xlabel="samples, steps, frames or pixels a side", ylabel="seconds an iteration")
+    axes.grid(which="both", alpha=0.3)
+    axes.legend()
+    figure.savefig(path, dpi=150)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""Time of a whole replan (encode one picture, plan) by preset, against the matrix product's own rate.
+
+On a CPU with the bundled model; on a GPU with the full-size model (random weights), and there also the published
+planner at the paper's budget, as shipped and under bfloat16 autocast.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+from typing import Any
+
+import common
+import numpy as np
+import torch
+from published import published_plan, published_predictor
+
+from vjepa_mpc.planning import PRESETS, CEMConfig, CEMPlanner
+from vjepa_mpc.worldmodel import (
+    MODEL_CONFIGS,
+    ModelConfig,
+    VJEPAWorldModel,
+    build_world_model,
+    bundled_model_path,
+    load_world_model,
+)
+
+POSE = torch.tensor([0.5, 0.0, 0.2, 3.14, 0.0, 0.0, 0.0])
+
+
+def main() -> None:
+    """Each preset, and on a GPU the published planner."""
+    parser = common.arguments(__doc__.splitlines()[0])
+    parser.add_argument("--presets", nargs="+", choices=sorted(PRESETS), default=list(PRESETS))
+    parser.add_argument("--repeats", type=int, default=5)
+    options = parser.parse_args()
+    dtype = common.begin(options)
+    on_gpu = options.device.startswith("cuda")
+    if on_gpu:
+        model = build_world_model(MODEL_CONFIGS["vit_giant"], device=options.device, dtype=dtype)
+    else:
+        model = load_world_model(bundled_model_path(), options.device, dtype)
+    rate = matmul_rate(options.device, dtype)
+    rows = [replan(model, name, PRESETS[name], rate, options) for name in options.presets]
+    if on_gpu:
+        rows += published(model, PRESETS["paper"], options)
+    common.finish(options, dtype, "Replan by preset", rows, matmul_tflops=rate / 1e12, model=model.config.to_dict())
+
+
+def replan(
+    model: VJEPAWorldModel, name: str, config: CEMConfig, rate: float, options: argparse.Namespace
+) -> dict[str, Any]:
+    """One row: seconds of encoding and planning, and the share of the matrix product's rate that planning reaches."""
+    image, goal_image = pictures(options.seed)
+    goal = model.encode(goal_image)[0]
+    context = model.encode(image)[0]
+    planner = CEMPlanner(model, config)
+    if options.device.startswith("cuda"):
+        torch.cuda.reset_peak_memory_stats(options.device)
+    seconds = common.side_by_side(
+        {
+            "encode": lambda: model.encode(image),
+            "plan": lambda: planner.plan(context, POSE, goal),
+            "replan": lambda: planner.plan(model.encode(image)[0], POSE, goal),
+        },
+        options.repeats,
+        options.device,
+    )
+    times = {f"{what}_s": common.spread(taken)["median_s"] for what, taken in seconds.items()}
+    reached = sum(config.samples_of(i) for i in range(config.cem_steps)) * flops(model.config, config.rollout)
+    return {
+        "preset": name,
+        "candidate_steps": config.candidate_steps,
+        **times,
+        "replan_max_s": max(seconds["replan"]),
+        "tflops": reached / times["plan_s"] / 1e12,
+        "share_of_matmul": reached / times["plan_s"] / rate,
+        "peak_memory_mb": peak_memory_mb(options.device),
+    }
+
+
+def published(model: VJEPAWorldModel, config: CEMConfig, options: argparse.Namespace) -> list[dict[str, Any]]:
+    """The published planner at the same budget: float32 as shipped, and under autocast."""
+    image, goal_image = pictures(options.seed)
+    context, goal = model.encode(image)[0].float(), model.encode(goal_image)[0].float()
+    original = published_predictor(model.predictor, model.config, config.rollout).float()
+    rows = []
+    for name, autocast in (("published", False), ("published, autocast", True)):
+
+        def plan(enabled: bool = autocast) -> None:
+            with torch.autocast("cuda", torch.bfloat16, enabled=enabled):
+                published_plan(original, context, POSE.to(context.device), goal, config)
+
+        torch.cuda.reset_peak_memory_stats(options.device)
+        taken = common.side_by_side({"plan": plan}, 2, options.device)["plan"]
+        rows.append(
+            {
+                "preset": f"paper: {name}",
+                "candidate_steps": config.candidate_steps,
+                "plan_s": common.spread(taken)["median_s"],
+                "peak_memory_mb": peak_memory_mb(options.device),
+            }
+        )
+    return rows
+
+
+def flops(config: ModelConfig, horizon: int) -> float:
+    """Floating-point operations of one candidate in a cached rollout (matrix products and attention)."""
+    sizes, tokens = config.predictor, config.tokens_per_frame + 2
+    width = sizes.predictor_embed_dim
+    block = 2 * width**2 * (4 + 2 * sizes.mlp_ratio)
+    attention = [4 * width * tokens * (step + 1) for step in range(horizon)]
+    ends = 2 * 2 * sizes.embed_dim * width
+    return sum(tokens * (sizes.depth * (block + seen) + ends) for seen in attention)
+
+
+def matmul_rate(device: str, dtype: torch.dtype, repeats: int = 10) -> float:
+    """Operations a second of a large matrix product: what the planner's are measured by."""
+    size = 8192 if device.startswith("cuda") else 2048
+    a, b = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
+    taken = common.side_by_side({"matmul": lambda: a @ b}, repeats, device)["matmul"]
+    return 2 * size**3 / common.spread(taken)["median_s"]
+
+
+def peak_memory_mb(device: str) -> float:
+    """Most memory so far: of the GPU since the last reset, or of the whole process."""
+    if device.startswith("cuda"):
+        return round(torch.cuda.max_memory_allocated(device) / 1e6)
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)
+
+
+def pictures(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Two random pictures [1, 256, 256, 3]: the time does not depend on what they show."""
+    random = np.random.default_rng(seed)
+    image, goal = (random.integers(0, 256, (1, 256, 256, 3), dtype=np.uint8) for _ in range(2))
+    return image, goal
+
+
+if __name__ == "__main__":
+    main()
