@@ -255,10 +255,11 @@ class ControlLoop:
 
     def _observe(self, now: Now) -> None:
         inputs, supervisor = self._inputs, self.supervisor
-        if inputs.image is not None:
-            supervisor.observe_image(inputs.image[0])
+        image = inputs.image  # looked at before the pose, so that the pose is at least as new
         if inputs.pose is not None:
             supervisor.observe_pose(inputs.pose)
+        if image is not None:
+            supervisor.observe_image(image[0])
         if inputs.gripper is not None:
             supervisor.observe_gripper(inputs.gripper)
         supervisor.motion_allowed(inputs.motion_allowed)

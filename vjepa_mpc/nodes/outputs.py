@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from geometry_msgs.msg import PoseArray, PoseStamped
 from rclpy.lifecycle import LifecycleNode
-from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Float64MultiArray
 
 from vjepa_mpc.control.setpoints import Setpoint
@@ -16,6 +16,9 @@ from vjepa_mpc.nodes.conversions import pose_message
 from vjepa_mpc.nodes.parameters import Settings
 
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
+
+# Whoever comes late learns the present state at once.
+LATCHED = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 class Outputs:
@@ -29,7 +32,7 @@ class Outputs:
         self._gripper = node.create_lifecycle_publisher(
             Float64MultiArray, "gripper_position_controller/commands", NEWEST
         )
-        self._status = node.create_publisher(PlanStatus, "~/status", 10)
+        self._status = node.create_publisher(PlanStatus, "~/status", LATCHED)
         self._plan = node.create_publisher(PoseArray, "~/debug/plan", 1)
         self._energies = node.create_publisher(Float64MultiArray, "~/debug/energies", 1)
 

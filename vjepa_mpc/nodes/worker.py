@@ -72,6 +72,10 @@ class PlanningWorker:
         """Undo a step that was not acted on."""
         self._submit(lambda: self._mpc.retract(step))
 
+    def restart(self) -> None:
+        """Plan the next step from the measured pose alone; a grasp is kept."""
+        self._submit(self._mpc.restart)
+
     def forget(self) -> None:
         """Start from the measured pose and gripper closedness at the next step."""
         self._submit(self._mpc.forget)

@@ -17,7 +17,7 @@ from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-from rclpy.qos import qos_profile_sensor_data
+from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CompressedImage, Image, JointState
 from std_srvs.srv import Trigger
 
@@ -76,7 +76,8 @@ class DemoLink:
             (Image, "camera/image_raw", "_image"),
         ):
             self._node.create_subscription(kind, topic, self._keep(store), qos_profile_sensor_data)
-        self._node.create_subscription(PlanStatus, "planner_node/status", self._on_status, 50)
+        latched = QoSProfile(depth=50, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        self._node.create_subscription(PlanStatus, "planner_node/status", self._on_status, latched)
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)
         self._thread = threading.Thread(target=self._spin, name="demo link", daemon=True)

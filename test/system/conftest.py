@@ -1,0 +1,77 @@
+"""Real node processes over DDS, on a domain of this test run's own; every set-point is recorded and checked."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="ROS 2 is not installed")
+pytest.importorskip("vjepa_mpc.msg", reason="the package is not built: run `make build`")
+pytest.importorskip("vjepa_mpc.sim", reason="the simulator's packages are not installed")
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from rig import ROOT, Recorder, Rig, goal_picture
+
+from vjepa_mpc.tools.processes import NodeProcess
+
+DOMAIN = 101 + os.getpid() % 100  # away from the demo's domains, and from another test run's
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(str(item.fspath)).parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.ros)
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(scope="session")
+def domain() -> int:
+    """ROS domain id of this test run."""
+    return DOMAIN
+
+
+@pytest.fixture(scope="session")
+def sim(domain: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
+    """The simulated arm, one for all tests."""
+    log = tmp_path_factory.mktemp("sim") / "sim_node.log"
+    with NodeProcess("sim_node", log, domain, params_files=[ROOT / "config/sim.yaml"]) as process:
+        yield process
+
+
+@pytest.fixture(scope="session")
+def link(domain: int, sim: NodeProcess) -> Iterator[Recorder]:
+    """The test's end of the connection."""
+    with Recorder(domain) as result:
+        result.wait_for_view(60.0)
+        yield result
+
+
+@pytest.fixture(scope="module")
+def planner(domain: int, sim: NodeProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
+    """A planner, one for each file of tests."""
+    log = tmp_path_factory.mktemp("planner") / "planner_node.log"
+    with Rig.start_planner(log, domain) as process:
+        yield process
+        assert process.returncode is None, f"the planner did not stay up:\n{process.output()}"
+
+
+@pytest.fixture
+def rig(planner: NodeProcess, link: Recorder) -> Iterator[Rig]:
+    """Arm at its start, no goal, nothing recorded; afterwards every recorded set-point must have been in order."""
+    result = Rig(planner, link)
+    result.reset()
+    yield result
+    result.clear_goal()
+    link.check_setpoints()
+
+
+@pytest.fixture(scope="session")
+def picture() -> np.ndarray:
+    """The goal picture that most tests use."""
+    return goal_picture()
