@@ -21,8 +21,6 @@ from vjepa_mpc.worldmodel import (
     ModelConfig,
     VJEPAWorldModel,
     build_world_model,
-    bundled_model_path,
-    load_world_model,
 )
 
 POSE = torch.tensor([0.5, 0.0, 0.2, 3.14, 0.0, 0.0, 0.0])
@@ -39,7 +37,7 @@ def main() -> None:
     if on_gpu:
         model = build_world_model(MODEL_CONFIGS["vit_giant"], device=options.device, dtype=dtype)
     else:
-        model = load_world_model(bundled_model_path(), options.device, dtype)
+        model = common.load_model(options, dtype)
     rate = matmul_rate(options.device, dtype)
     rows = [replan(model, name, PRESETS[name], rate, options) for name in options.presets]
     if on_gpu:

@@ -15,7 +15,14 @@ from typing import Any
 
 import torch
 
-from vjepa_mpc.worldmodel import keep_freed_memory, resolve_dtype, set_cpu_threads
+from vjepa_mpc.worldmodel import (
+    VJEPAWorldModel,
+    bundled_model_path,
+    keep_freed_memory,
+    load_world_model,
+    resolve_dtype,
+    set_cpu_threads,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results" / "bench"
@@ -31,6 +38,7 @@ def arguments(description: str, dtype: str = "auto") -> argparse.ArgumentParser:
     parser.add_argument("--dtype", default=dtype, help=f"auto, float32, bfloat16 or float16 (default: {dtype})")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: PyTorch's choice)")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--model", type=Path, help="checkpoint where one is needed (default: the bundled model)")
     return parser
 
 
@@ -40,6 +48,11 @@ def begin(options: argparse.Namespace) -> torch.dtype:
     keep_freed_memory()
     torch.manual_seed(options.seed)
     return resolve_dtype(options.dtype, options.device)
+
+
+def load_model(options: argparse.Namespace, dtype: torch.dtype) -> VJEPAWorldModel:
+    """The model that the options name."""
+    return load_world_model(options.model or bundled_model_path(), options.device, dtype)
 
 
 def finish(options: argparse.Namespace, dtype: torch.dtype, title: str, rows: Sequence[Row], **more: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable
@@ -13,22 +14,30 @@ Clock = Callable[[], float]
 
 
 class Budget(Protocol):
-    """Says whether there is time for more predictions."""
+    """Says how many predictions there is time for."""
 
-    def allows(self, candidates: int, reserve: int = 0) -> bool:
-        """Whether so many candidates may be predicted now, and ``reserve`` more after them.
+    def grant(self, candidates: int, reserve: int = 0) -> int:
+        """How many of so many candidates may be predicted now, when ``reserve`` more shall follow them; 0 for none.
 
-        Whoever may is taken to begin at once.
+        Whoever is granted some is taken to begin at once.
         """
+        ...
+
+    def candidates_left(self, micro_batch: int) -> float:
+        """About how many candidates, in micro-batches of that size, there is time for; infinity while not known."""
         ...
 
 
 class Unlimited:
     """A :class:`Budget` without end, which never waits for the device."""
 
-    def allows(self, candidates: int, reserve: int = 0) -> bool:
-        """Yes."""
-        return True
+    def grant(self, candidates: int, reserve: int = 0) -> int:
+        """All of them."""
+        return candidates
+
+    def candidates_left(self, micro_batch: int) -> float:
+        """Infinitely many."""
+        return math.inf
 
 
 class Pace:
@@ -43,15 +52,17 @@ class Pace:
 
     def predict(self, candidates: int) -> float:
         """Seconds that a micro-batch may take: the longest time of late; 0 while nothing has been measured."""
-        if candidates in self._seconds:
-            return max(self._seconds[candidates])
-        larger = [size for size in self._seconds if size > candidates]
-        if larger:
-            return max(self._seconds[min(larger)])
-        if self._seconds:
-            size = max(self._seconds)
-            return max(self._seconds[size]) * candidates / size
-        return 0.0
+        measured = [size for size, seconds in self._seconds.items() if seconds]
+        if not measured:
+            return 0.0
+        nearest = min(measured, key=lambda size: abs(math.log(size / candidates)))
+        return max(self._seconds[nearest]) * candidates / nearest
+
+    def fade(self) -> None:
+        """Forget the longest time of each size: what is not tried again because it once was slow must not last."""
+        for seconds in self._seconds.values():
+            if seconds:
+                seconds.remove(max(seconds))
 
 
 class Deadline:
@@ -60,29 +71,39 @@ class Deadline:
     Args:
         end: on the clock.
         pace: measured times, which this adds to.
-        clock: seconds, monotonic.
         device: what computes the predictions.
+        clock: seconds, monotonic.
     """
 
     def __init__(self, end: float, pace: Pace, device: torch.device, clock: Clock = time.perf_counter) -> None:
         self._end, self._pace, self._device, self._clock = end, pace, device, clock
         self._running: tuple[int, float] | None = None
 
-    def allows(self, candidates: int, reserve: int = 0) -> bool:
-        """Whether so many candidates, and the reserve, are likely to be predicted before the end."""
-        self._settle()
-        now = self._clock()
-        needed = self._pace.predict(candidates) + (self._pace.predict(reserve) if reserve else 0.0)
-        if now + needed > self._end:
-            return False
-        self._running = (candidates, now)
-        return True
+    def grant(self, candidates: int, reserve: int = 0) -> int:
+        """All, half or a quarter of them: what is likely to be predicted before the end, reserve included.
 
-    def _settle(self) -> None:
-        """Wait for what runs and note how long it took."""
+        No other part, so that the sizes whose time must be learnt stay few, and the work worth its overhead.
+        """
+        now = self._settle()
+        left = self._end - now - (self._pace.predict(reserve) if reserve else 0.0)
+        for granted in (candidates, candidates // 2, candidates // 4):
+            if granted and left > 0.0 and self._pace.predict(granted) <= left:
+                self._running = (granted, now)
+                return granted
+        return 0
+
+    def candidates_left(self, micro_batch: int) -> float:
+        """See :class:`Budget`."""
+        seconds = self._pace.predict(micro_batch)
+        return (self._end - self._settle()) / seconds * micro_batch if seconds else math.inf
+
+    def _settle(self) -> float:
+        """Wait for what runs and note how long it took; returns the time."""
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
+        now = self._clock()
         if self._running is not None:
             candidates, since = self._running
-            self._pace.record(candidates, self._clock() - since)
+            self._pace.record(candidates, now - since)
             self._running = None
+        return now

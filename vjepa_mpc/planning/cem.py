@@ -26,6 +26,8 @@ from vjepa_mpc.worldmodel.world_model import WorldModel
 
 logger = logging.getLogger(__name__)
 
+_WANTED_ITERATIONS = 4  # before a deadline
+
 StoppedBy = Literal["iterations", "converged", "deadline"]
 
 
@@ -119,10 +121,13 @@ class CEMPlanner:
         self._check(goal, noise, proposals)
         search = Search(self._first_distribution(previous), self.config.topk, self._kept)
         extra = self._extra_candidates(previous, proposals)
-        evaluate = self._evaluator(context, pose, goal, past_actions, extra.shape[1], self._budget(started))
+        budget = self._budget(started)
+        evaluate = self._evaluator(context, pose, goal, past_actions, extra.shape[1], budget)
+        most = self._most_samples(budget, evaluate.micro_batch)
         stopped_by: StoppedBy = "iterations"
         for iteration in range(self.config.cem_steps):
-            candidates = self._candidates(iteration, search.distribution, extra, noise)
+            drawn = self._noise(iteration, noise)[:, :most]
+            candidates = self._candidates(search.distribution, extra, drawn)
             energies = evaluate(self._space.to_actions(candidates), self._reserve)
             if len(energies) >= self.config.topk:
                 search.advance(candidates[:, : len(energies)], energies, self._update)
@@ -157,13 +162,20 @@ class CEMPlanner:
             return self._space.first_mean()[:, None][:, :0]
         return self._space.admit(torch.cat([self._space.from_actions(actions) for actions in extra], dim=1))
 
-    def _candidates(self, iteration: int, distribution: Distribution, extra: Tensor, noise: Tensor | None) -> Tensor:
-        """Candidates [H, S, 4] of an iteration."""
-        mean, std = distribution
-        drawn = self._draw(self.config.samples_of(iteration)) if noise is None else noise[iteration].to(self._device)
-        sampled = self._space.admit(mean[:, None] + std[:, None] * drawn)
-        own = [self._space.admit(mean[:, None])] if self.config.mean_candidate else []
-        return torch.cat([extra, *own, sampled], dim=1)
+    def _noise(self, iteration: int, given: Tensor | None) -> Tensor:
+        """Standard normal numbers [H, S, 4] of an iteration."""
+        return self._draw(self.config.samples_of(iteration)) if given is None else given[iteration].to(self._device)
+
+    def _candidates(self, distribution: Distribution, extra: Tensor, noise: Tensor) -> Tensor:
+        """Candidates [H, S, 4]: those from elsewhere and those from the distribution."""
+        mean, std = distribution.mean[:, None], distribution.std[:, None]
+        own = [self._space.admit(mean)] if self.config.mean_candidate else []
+        return torch.cat([extra, *own, self._space.admit(mean + std * noise)], dim=1)
+
+    def _most_samples(self, budget: Budget, micro_batch: int) -> int:
+        """Samples an iteration: when time is short, some iterations with fewer find more than one with many."""
+        affordable = budget.candidates_left(micro_batch) / min(self.config.cem_steps, _WANTED_ITERATIONS)
+        return int(min(self.config.samples, max(affordable, 2 * self.config.topk)))
 
     def _evaluator(
         self, context: Tensor, pose: Tensor, goal: Tensor, past_actions: Tensor | None, extra: int, budget: Budget
@@ -207,13 +219,7 @@ class CEMPlanner:
         energies = tuple(torch.stack(search.energies).tolist()) if search.energies else ()
         elites = self._space.to_actions(search.elites.candidates).transpose(0, 1).cpu()
         if not energies:
-            logger.warning(
-                "deadline=%s s is too short for an iteration (%d candidates take %.3f s): the warm start is returned; "
-                "allow more time",
-                self.config.deadline,
-                evaluate.micro_batch,
-                self.pace.predict(evaluate.micro_batch),
-            )
+            self._report_no_time()
         return PlanResult(
             actions=actions,
             energies=energies,
@@ -223,6 +229,17 @@ class CEMPlanner:
             candidate_steps=evaluate.predicted * self.config.rollout,
             timings={"total": self._clock() - started},
         )
+
+    def _report_no_time(self) -> None:
+        needed = self.pace.predict(self.config.topk)
+        logger.warning(
+            "deadline=%s s is too short for an iteration (%d candidates take %.3f s): the warm start is returned; "
+            "allow more time",
+            self.config.deadline,
+            self.config.topk,
+            needed,
+        )
+        self.pace.fade()
 
     def _log(self, search: Search) -> None:
         if not self.config.verbose:

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 Objective = Callable[[Tensor, Tensor], Tensor]
 
 _GPU_SHARE = 0.8  # of the free memory
-_CPU_BYTES = 256e6
+_CPU_BYTES = 32e6  # about what the caches hold: larger micro-batches are slower, not faster
 
 
 def l1_energy(latents: Tensor, goal: Tensor) -> Tensor:
@@ -60,10 +60,10 @@ class Evaluator:
         energies: list[Tensor] = []
         done, samples = 0, actions.shape[1]
         while done < samples:
-            batch = actions[:, done : done + self.micro_batch]
-            if not self._budget.allows(batch.shape[1], reserve):
+            granted = self._budget.grant(min(self.micro_batch, samples - done), reserve)
+            if not granted:
                 break
-            found = self._predict(batch)
+            found = self._predict(actions[:, done : done + granted])
             if found is None:
                 self._halve()
                 continue
