@@ -205,9 +205,8 @@ class Rig:
     def start_planner(
         log: Path, domain: int, remappings: dict[str, str] | None = None, **parameters: str
     ) -> NodeProcess:
-        """A planner for the simulated arm. VJEPA_MPC_CHECKPOINT names another world model than the bundled one."""
-        if checkpoint := os.environ.get("VJEPA_MPC_CHECKPOINT"):
-            parameters = {"checkpoint": checkpoint, **parameters}
+        """A planner for the simulated arm."""
+        parameters = {**Rig.checkpoint(), **parameters}
         return NodeProcess(
             "planner_node",
             log,
@@ -216,6 +215,12 @@ class Rig:
             parameters={name.replace("__", "."): value for name, value in parameters.items()},
             remappings={"image": "camera/image_raw", **(remappings or {})},
         )
+
+    @staticmethod
+    def checkpoint() -> dict[str, str]:
+        """The parameter that the environment's VJEPA_MPC_CHECKPOINT, a world model to test with, stands for."""
+        path = os.environ.get("VJEPA_MPC_CHECKPOINT")
+        return {"checkpoint": path} if path else {}
 
     def reset(self, start: np.ndarray = START) -> None:
         """No goal, arm and block at their start, nothing recorded."""
@@ -226,9 +231,11 @@ class Rig:
 
     def request(self, images: Sequence[np.ndarray] = (), **fields: Any) -> SetGoal.Response:
         """Call ~/set_goal."""
-        request = SetGoal.Request(**fields)
-        request.images = [CompressedImage(format="png", data=encode_png(image)) for image in images]
-        return self.link.call(SetGoal, "planner_node/set_goal", request)
+        return self.request_fields(images=[CompressedImage(format="png", data=encode_png(i)) for i in images], **fields)
+
+    def request_fields(self, **fields: Any) -> SetGoal.Response:
+        """Call ~/set_goal with these fields of the request."""
+        return self.link.call(SetGoal, "planner_node/set_goal", SetGoal.Request(**fields))
 
     def clear_goal(self) -> None:
         """Call ~/clear_goal and wait for silence."""

@@ -15,6 +15,8 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
+from vjepa_mpc.nodes.live_parameters import ParameterError
+
 
 class Stoppable(Protocol):
     """What `run` needs of a node besides being a Node."""
@@ -40,7 +42,12 @@ def run(make_node: Callable[[], Node], args: Sequence[str] | None = None) -> int
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-    node = make_node()
+    try:
+        node = make_node()
+    except ParameterError as error:
+        print(f"cannot start: {error}", file=sys.stderr)
+        rclpy.try_shutdown()
+        return 1
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     spinner = threading.Thread(target=_spin, args=(executor, stopping, failures), name="executor")

@@ -1,0 +1,125 @@
+"""Nothing moves before the node is active, everything stops after; signals end it with status 0."""
+
+from __future__ import annotations
+
+import pickle
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from lifecycle_msgs.srv import GetState
+from rig import Recorder, Rig
+from std_srvs.srv import SetBool, Trigger
+from vjepa_mpc.msg import PlanStatus
+from vjepa_mpc.srv import SetGoal
+
+from vjepa_mpc.tools.processes import NodeProcess
+
+
+@contextmanager
+def running(link: Recorder, domain: int, folder: Path, **parameters: str) -> Iterator[Rig]:
+    """A planner of the test's own; its set-points are checked at the end."""
+    with Rig.start_planner(folder / "planner_node.log", domain, **parameters) as process:
+        link.forget()
+        yield Rig(process, link)
+    link.check_setpoints()
+
+
+def state_of(link: Recorder) -> str:
+    return str(link.call(GetState, "planner_node/get_state", GetState.Request()).current_state.label)
+
+
+def test_nothing_moves_before_activation(
+    sim: NodeProcess, link: Recorder, domain: int, tmp_path: Path, picture: np.ndarray
+) -> None:
+    with running(link, domain, tmp_path, autostart="false") as rig:
+        assert state_of(link) == "unconfigured"
+        assert "not configured" in rig.request([picture]).message
+        assert link.change_state("planner_node", "configure")
+        assert rig.request([picture], steps=[2]).success
+        assert rig.wait_for_reason("NOT_ACTIVE").state == PlanStatus.IDLE
+        assert link.stays_silent()
+        assert not link.setpoints
+        assert link.change_state("planner_node", "activate")
+        rig.wait_for_state(PlanStatus.EXECUTING)
+        assert link.change_state("planner_node", "deactivate")
+        assert link.stays_silent()
+        assert link.change_state("planner_node", "cleanup")
+        assert state_of(link) == "unconfigured"
+        assert link.set_parameters("planner_node", crop="droid") == ""
+
+
+def test_pause_holds_and_resume_goes_on(
+    sim: NodeProcess, link: Recorder, domain: int, tmp_path: Path, picture: np.ndarray
+) -> None:
+    with running(link, domain, tmp_path) as rig:
+        rig.reset()
+        assert rig.request([picture], steps=[3]).success
+        rig.wait_for_state(PlanStatus.EXECUTING)
+        assert link.call(SetBool, "planner_node/pause", SetBool.Request(data=True)).success
+        assert rig.wait_for_state(PlanStatus.PAUSED).reason == "PAUSED"
+        link.wait_until_silent(3.0)
+        assert link.call(Trigger, "planner_node/resume", Trigger.Request()).success
+        rig.wait_for_reason("GOAL_FINISHED", 60.0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("state", ["IDLE", "PLANNING", "EXECUTING"])
+def test_signals_bring_the_arm_to_rest_and_end_with_status_0(
+    sim: NodeProcess, link: Recorder, domain: int, tmp_path: Path, picture: np.ndarray, number: int, state: str
+) -> None:
+    with running(link, domain, tmp_path) as rig:
+        rig.reset()
+        if state != "IDLE":
+            # A long plan: samples and iterations that take many seconds.
+            slow = {"samples": 2000, "cem_steps": 50} if state == "PLANNING" else {}
+            assert not slow or link.set_parameters("planner_node", **slow) == ""
+            assert rig.request([picture], steps=[50]).success
+        rig.wait_for_state(getattr(PlanStatus, state))
+        rig.planner.send(number)
+        assert rig.planner.wait() == 0, rig.planner.output()
+        assert "Traceback" not in rig.planner.output()
+        assert link.stays_silent()
+        where = rig.position()
+        assert np.linalg.norm(rig.position() - where) < 1e-3
+
+
+def unusable_checkpoints(folder: Path) -> dict[str, Path]:
+    """Files that are no world model."""
+    files = {name: folder / name for name in ("missing.safetensors", "short.safetensors", "code.pt", "text.pt")}
+    files["short.safetensors"].write_bytes(b"\x10\x00\x00")
+    files["code.pt"].write_bytes(pickle.dumps({"encoder": print}))
+    files["text.pt"].write_text("not a checkpoint")
+    return files
+
+
+def test_unusable_checkpoints_leave_the_node_up_and_unconfigured(
+    sim: NodeProcess, link: Recorder, domain: int, tmp_path: Path
+) -> None:
+    with running(link, domain, tmp_path, autostart="false") as rig:
+        for name, file in unusable_checkpoints(tmp_path).items():
+            assert link.set_parameters("planner_node", checkpoint=str(file)) == ""
+            assert not link.change_state("planner_node", "configure")
+            assert state_of(link) == "unconfigured"
+            assert "cannot load the world model" in rig.planner.output() and name in rig.planner.output()
+        assert not link.call(SetGoal, "planner_node/set_goal", SetGoal.Request()).success
+
+
+def test_without_a_workspace_the_node_is_not_activated(
+    sim: NodeProcess, link: Recorder, domain: int, tmp_path: Path
+) -> None:
+    log = tmp_path / "planner_node.log"
+    with NodeProcess("planner_node", log, domain, parameters=Rig.checkpoint()):
+        link.wait_for_status(lambda status: status.reason == "NOT_CONFIGURED", 30.0)
+        assert state_of(link) == "inactive"
+        assert "workspace.lower and workspace.upper are not set" in log.read_text()
+
+
+def test_start_parameters_that_do_not_fit_end_the_process_with_a_reason(domain: int, tmp_path: Path) -> None:
+    process = Rig.start_planner(tmp_path / "planner_node.log", domain, topk="200", samples="100")
+    assert process.wait(30.0) == 1
+    assert "topk=200 > samples=100" in process.output()
+    assert "Traceback" not in process.output()
