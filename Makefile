@@ -11,7 +11,7 @@ TASK ?= pick_place
 # Passed on only when given; the demo has its own defaults.
 DEMO_OPTIONS = --task $(TASK) $(if $(EPISODES),--episodes $(EPISODES)) $(if $(SEED),--seed $(SEED)) $(if $(ARM),--arm $(ARM))
 
-.PHONY: help build demo test test-fast lint format clean
+.PHONY: help build demo test test-fast bench lint format clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -28,6 +28,12 @@ test: build  ## every test (PYTEST_ARGS= adds options)
 
 test-fast: build  ## the unit tests that take no more than a few seconds each
 	@$(IN_ENV) python -m pytest test/unit -m "not slow" $(PYTEST_ARGS)
+
+BENCH = rollout plan quality loop growth
+bench: build  ## every benchmark into results/bench/ (BENCH="rollout plan" chooses; half an hour on two CPU cores)
+	@$(IN_ENV) { python -c "import vjepa2" 2>/dev/null || python -m pip install --quiet --no-deps cc-vjepa2==0.0.3; }
+	@$(IN_ENV) for name in $(BENCH); do python benchmarks/bench_$$name.py --json results/bench/$$name.json || exit 1; done
+	@cat $(BENCH:%=results/bench/%.md) > results/bench/README.md
 
 lint: build  ## ruff, and a type check of the ROS-free core
 	@$(IN_ENV) ruff check . && ruff format --check . && mypy
