@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from vjepa_mpc.training.config import LossConfig, ScheduleConfig, TrainConfig, load_config
+from vjepa_mpc.training.config import BatchConfig, LossConfig, StageConfig, TrainConfig, load_config
 from vjepa_mpc.training.dataset import EpisodeDataset
 from vjepa_mpc.training.train import export, train
 from vjepa_mpc.training.trainer import Trainer
@@ -27,9 +27,8 @@ MODEL = {
     "encoder": {"embed_dim": 24, "depth": 1, "num_heads": 1},
     "predictor": {"embed_dim": 24, "predictor_embed_dim": 24, "depth": 1, "num_heads": 1},
 }
-SCHEDULE = ScheduleConfig(
-    cycles=(40,), clips=8, rollout_clips=2, warmup_steps=5, learning_rate=3e-3, ema_decay=0.9, bfloat16=False
-)
+STAGE = StageConfig(steps=40, learning_rate=3e-3, warmup_steps=5, read_out_rate=1.0)
+BATCH = BatchConfig(clips=8, rollout_clips=2, ema_decay=0.9, bfloat16=False)
 
 
 @pytest.fixture(scope="module")
@@ -46,13 +45,13 @@ def data() -> EpisodeDataset:
     return EpisodeDataset([images], states, np.tile(states[:1, :1], (24, 6, 1)))
 
 
-def make_trainer(data: EpisodeDataset, **changes: object) -> Trainer:
-    return Trainer(TrainConfig(model=MODEL, schedule=dataclasses.replace(SCHEDULE, **changes)), data)  # type: ignore[arg-type]
+def make_trainer(data: EpisodeDataset, **changes: Any) -> Trainer:
+    return Trainer(TrainConfig(**{"model": MODEL, "stages": (STAGE,), "batch": BATCH, **changes}), data)
 
 
 def test_losses_fall(data: EpisodeDataset) -> None:
     trainer = make_trainer(data)
-    terms = [trainer.step() for _ in range(SCHEDULE.steps)]
+    terms = [trainer.step() for _ in range(STAGE.steps)]
     constants = {"change_weight", "metric_scale", "metric_gripper"}
     assert set(terms[0]) == {"loss", *vars(LossConfig())} - constants
     for name in ("loss", "metric", "appearance"):
@@ -93,7 +92,9 @@ def test_export_predicts_from_metres_what_the_training_predicts(data: EpisodeDat
 
 
 def test_train_logs_and_leaves_a_usable_model(data: EpisodeDataset, tmp_path: Path) -> None:
-    trainer = make_trainer(data, cycles=(4,), validate_every=2, checkpoint_every=2)
+    trainer = make_trainer(
+        data, stages=(StageConfig(steps=3), StageConfig(steps=1)), validate_every=2, checkpoint_every=2
+    )
     log = io.StringIO()
     train(trainer, validation_clips(data, 8), tmp_path, log)
     records = [json.loads(line) for line in log.getvalue().splitlines()]
@@ -114,10 +115,11 @@ def test_bundled_recipe_is_valid_and_mistakes_are_named(tmp_path: Path) -> None:
     path = tmp_path / "recipe.yaml"
     for text, message in (
         ("seed: 0", "section `model` is missing"),
-        ("model: {}\nschedule: {stepz: 3}", "unknown setting schedule.stepz"),
-        ("model: {}\nschedule: {cycles: []}", "schedule.cycles="),
-        ("model: {}\nschedule: {clip_frames: 1}", "clip_frames=1"),
-        ("model: {}\nloss: {metric: -1}", "loss.metric=-1"),
+        ("model: {}\nstages: [{stepz: 3}]", r"unknown setting stages\[0\].stepz"),
+        ("model: {}\nstages: []", "stages is empty"),
+        ("model: {}\nstages: [{steps: 0}]", "steps=0"),
+        ("model: {}\nbatch: {clip_frames: 1}", "clip_frames=1"),
+        ("model: {}\nstages: [{loss: {metric: -1}}]", "loss.metric=-1"),
         ("model: {}\ndata: {episodes: 0}", "data.episodes=0"),
     ):
         path.write_text(text)
@@ -125,10 +127,11 @@ def test_bundled_recipe_is_valid_and_mistakes_are_named(tmp_path: Path) -> None:
             load_config(path)
 
 
-def test_learning_rate_falls_in_every_cycle() -> None:
-    schedule = ScheduleConfig(cycles=(20, 30), warmup_steps=5, learning_rate=1e-3, final_rate_ratio=0.01)
-    rates = [schedule.rate(step) for step in range(schedule.steps)]
-    assert schedule.steps == 50
-    assert rates[4] == pytest.approx(1e-3) and rates[24] == pytest.approx(1e-3)
+def test_learning_rate_falls_in_every_stage() -> None:
+    stages = (StageConfig(steps=20, warmup_steps=5), StageConfig(steps=30, warmup_steps=5, learning_rate=5e-4))
+    config = TrainConfig(model=MODEL, stages=stages)
+    rates = [stage.rate(step) for stage, step in map(config.stage_at, range(config.steps))]
+    assert len(rates) == 50 and config.stage_starts == [0, 20]
+    assert rates[4] == pytest.approx(8e-4) and rates[24] == pytest.approx(5e-4)
     assert rates[19] < 3e-5 and rates[49] < 3e-5
     assert sorted(rates[5:20], reverse=True) == rates[5:20]

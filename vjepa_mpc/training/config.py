@@ -45,75 +45,6 @@ class DataConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScheduleConfig:
-    """Optimiser and batch.
-
-    Attributes:
-        cycles: optimiser steps of each cycle. In a cycle the rate rises over `warmup_steps` to `learning_rate` and
-            falls as a cosine to `final_rate_ratio` of it; a model is good at the end of a cycle, and the next cycle
-            goes on from there.
-        clips: clips in a batch; each is a run of `clip_frames` successive frames of one episode.
-        clip_frames: frames of a clip; every frame is encoded once and serves as context, target and metric sample.
-        rollout_clips: clips of the batch that also get the two-step rollout loss (needs clip_frames >= 3).
-        ema_decay: decay of the running average of the weights that is exported.
-        bfloat16: run the transformer blocks in bfloat16 autocast (faster where the CPU has it).
-        validate_every, checkpoint_every: periods in steps.
-    """
-
-    cycles: Sequence[int] = (2000,)
-    clips: int = 16
-    clip_frames: int = 3
-    rollout_clips: int = 4
-    learning_rate: float = 8e-4
-    final_rate_ratio: float = 0.02
-    warmup_steps: int = 100
-    weight_decay: float = 0.02
-    gradient_clip: float = 1.0
-    ema_decay: float = 0.995
-    bfloat16: bool = True
-    validate_every: int = 100
-    checkpoint_every: int = 200
-
-    def __post_init__(self) -> None:
-        _require(
-            len(self.cycles) > 0 and all(isinstance(steps, int) and steps >= 1 for steps in self.cycles),
-            f"schedule.cycles={list(self.cycles)}: give the steps of one cycle or more, e.g. [2000]",
-        )
-        for name in ("clips", "validate_every", "checkpoint_every"):
-            value = getattr(self, name)
-            _require(value >= 1, f"schedule.{name}={value}: it must be at least 1")
-        _require(self.clip_frames >= 2, f"schedule.clip_frames={self.clip_frames}: a transition needs two frames")
-        _require(
-            0 <= self.rollout_clips <= self.clips,
-            f"schedule.rollout_clips={self.rollout_clips}: it must lie in 0..clips={self.clips}",
-        )
-        _require(
-            self.rollout_clips == 0 or self.clip_frames >= 3,
-            f"schedule.rollout_clips={self.rollout_clips} needs clip_frames >= 3, not {self.clip_frames}",
-        )
-        _require(self.learning_rate > 0.0, f"schedule.learning_rate={self.learning_rate}: it must be positive")
-        _require(0.0 <= self.ema_decay < 1.0, f"schedule.ema_decay={self.ema_decay}: it must lie in [0, 1)")
-
-    @property
-    def steps(self) -> int:
-        """Optimiser steps of the whole run."""
-        return sum(self.cycles)
-
-    def rate(self, step: int) -> float:
-        """Learning rate of a step, from 0 on."""
-        length = 0
-        for length in self.cycles:
-            if step < length:
-                break
-            step -= length
-        if step < self.warmup_steps:
-            return self.learning_rate * (step + 1) / self.warmup_steps
-        progress = (step - self.warmup_steps) / max(1, length - self.warmup_steps)
-        cosine = 0.5 * (1.0 + math.cos(math.pi * min(1.0, progress)))
-        return self.learning_rate * (self.final_rate_ratio + (1.0 - self.final_rate_ratio) * cosine)
-
-
-@dataclass(frozen=True, kw_only=True)
 class LossConfig:
     """Weights of the loss terms (0 switches a term off) and the constants of the metric term.
 
@@ -124,6 +55,7 @@ class LossConfig:
         variance, covariance: against collapse.
         label: regression of pose, gripper and block from all tokens, from latent and from prediction.
         local: the same regression from each token alone.
+        keypoints: place of fingers and block in the picture, from latent and from prediction.
         appearance: low-resolution colours of each patch from its own token.
         metric: latent L1 distance = metric_scale * (position + gripper + block distance), pairs of latents.
         metric_prediction: the same between predictions and latents (what the planner evaluates).
@@ -138,6 +70,7 @@ class LossConfig:
     covariance: float = 0.02
     label: float = 0.3
     local: float = 0.1
+    keypoints: float = 0.1
     appearance: float = 0.5
     metric: float = 2.0
     metric_prediction: float = 2.0
@@ -153,18 +86,116 @@ class LossConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainConfig:
-    """A whole run. `model` is the world model's config dictionary (see `vjepa_mpc.worldmodel.ModelConfig`)."""
+class StageConfig:
+    """A part of the run with its own optimiser state, learning rate and loss weights.
 
-    model: Mapping[str, Any]
-    seed: int = 0
-    threads: int = 1
-    data: DataConfig = field(default_factory=DataConfig)
-    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    In a stage the rate rises over `warmup_steps` to `learning_rate` and falls as a cosine to `final_rate_ratio` of it:
+    the model is good at the end of each stage, and the next stage goes on from there.
+
+    Attributes:
+        steps: optimiser steps.
+        read_out_rate: the rate of the read-out of labels from all tokens, as a share of the others'. It has thousands
+            of inputs, all of which Adam moves at every step.
+        loss: weights of the loss terms.
+    """
+
+    steps: int = 2000
+    learning_rate: float = 8e-4
+    final_rate_ratio: float = 0.02
+    warmup_steps: int = 100
+    weight_decay: float = 0.02
+    read_out_rate: float = 0.05
     loss: LossConfig = field(default_factory=LossConfig)
 
     def __post_init__(self) -> None:
-        _require(self.threads >= 1, f"threads={self.threads}: it must be at least 1")
+        _require(self.steps >= 1, f"stage steps={self.steps}: it must be at least 1")
+        _require(self.learning_rate > 0.0, f"stage learning_rate={self.learning_rate}: it must be positive")
+        _require(self.warmup_steps >= 0, f"stage warmup_steps={self.warmup_steps}: it must not be negative")
+
+    def rate(self, step: int) -> float:
+        """Learning rate of a step of this stage, from 0 on."""
+        if step < self.warmup_steps:
+            return self.learning_rate * (step + 1) / self.warmup_steps
+        progress = (step - self.warmup_steps) / max(1, self.steps - self.warmup_steps)
+        cosine = 0.5 * (1.0 + math.cos(math.pi * min(1.0, progress)))
+        return self.learning_rate * (self.final_rate_ratio + (1.0 - self.final_rate_ratio) * cosine)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchConfig:
+    """Batches and averaging, the same in all stages.
+
+    Attributes:
+        clips: clips in a batch; each is a run of `clip_frames` successive frames of one episode.
+        clip_frames: frames of a clip; every frame is encoded once and serves as context, target and metric sample.
+        rollout_clips: clips of the batch that also get the two-step rollout loss (needs clip_frames >= 3).
+        gradient_clip: largest norm of the gradient.
+        ema_decay: decay of the running average of the weights that is exported.
+        bfloat16: run the transformer blocks in bfloat16 autocast (faster where the CPU has it).
+    """
+
+    clips: int = 16
+    clip_frames: int = 3
+    rollout_clips: int = 4
+    gradient_clip: float = 1.0
+    ema_decay: float = 0.995
+    bfloat16: bool = True
+
+    def __post_init__(self) -> None:
+        _require(self.clips >= 1, f"batch.clips={self.clips}: it must be at least 1")
+        _require(self.clip_frames >= 2, f"batch.clip_frames={self.clip_frames}: a transition needs two frames")
+        _require(
+            0 <= self.rollout_clips <= self.clips,
+            f"batch.rollout_clips={self.rollout_clips}: it must lie in 0..clips={self.clips}",
+        )
+        _require(
+            self.rollout_clips == 0 or self.clip_frames >= 3,
+            f"batch.rollout_clips={self.rollout_clips} needs clip_frames >= 3, not {self.clip_frames}",
+        )
+        _require(0.0 <= self.ema_decay < 1.0, f"batch.ema_decay={self.ema_decay}: it must lie in [0, 1)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """A whole run.
+
+    Attributes:
+        model: the world model's config dictionary (see `vjepa_mpc.worldmodel.ModelConfig`).
+        stages: one after the other.
+        seed: of weights and batches.
+        threads: CPU threads.
+        validate_every, checkpoint_every: periods in steps.
+    """
+
+    model: Mapping[str, Any]
+    stages: Sequence[StageConfig] = (StageConfig(),)
+    seed: int = 0
+    threads: int = 1
+    validate_every: int = 100
+    checkpoint_every: int = 200
+    data: DataConfig = field(default_factory=DataConfig)
+    batch: BatchConfig = field(default_factory=BatchConfig)
+
+    def __post_init__(self) -> None:
+        _require(len(self.stages) >= 1, "stages is empty: give at least one")
+        for name in ("threads", "validate_every", "checkpoint_every"):
+            value = getattr(self, name)
+            _require(value >= 1, f"{name}={value}: it must be at least 1")
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of the whole run."""
+        return sum(stage.steps for stage in self.stages)
+
+    @property
+    def stage_starts(self) -> list[int]:
+        """First step of every stage."""
+        return [sum(stage.steps for stage in self.stages[:index]) for index in range(len(self.stages))]
+
+    def stage_at(self, step: int) -> tuple[StageConfig, int]:
+        """The stage that a step of the run belongs to, and the step's number within it."""
+        index = max(index for index, start in enumerate(self.stage_starts) if start <= step)
+        return self.stages[index], step - self.stage_starts[index]
 
 
 def _build(kind: type[T], values: Mapping[str, Any], where: str) -> T:
@@ -173,6 +204,14 @@ def _build(kind: type[T], values: Mapping[str, Any], where: str) -> T:
     unknown = sorted(set(values) - set(known))
     _require(not unknown, f"unknown setting {where}{unknown[0] if unknown else ''}: known are {', '.join(known)}")
     return kind(**values)
+
+
+def _build_stage(values: Mapping[str, Any], where: str) -> StageConfig:
+    _require(isinstance(values, Mapping), f"{where} expected a mapping, found {type(values).__name__}")
+    values = dict(values)
+    if "loss" in values:
+        values["loss"] = _build(LossConfig, values["loss"], f"{where}loss.")
+    return _build(StageConfig, values, where)
 
 
 def load_config(path: str | Path) -> TrainConfig:
@@ -186,8 +225,13 @@ def load_config(path: str | Path) -> TrainConfig:
     _require(isinstance(values, Mapping), f"{path}: expected a YAML mapping")
     values = dict(values)
     _require("model" in values, f"{path}: the section `model` is missing")
-    sections: dict[str, type] = {"data": DataConfig, "schedule": ScheduleConfig, "loss": LossConfig}
+    sections: dict[str, type] = {"data": DataConfig, "batch": BatchConfig}
     for name, kind in sections.items():
         if name in values:
             values[name] = _build(kind, values[name], f"{name}.")
+    if "stages" in values:
+        _require(isinstance(values["stages"], list), f"{path}: `stages` must be a list")
+        values["stages"] = tuple(
+            _build_stage(stage, f"stages[{index}].") for index, stage in enumerate(values["stages"])
+        )
     return _build(TrainConfig, values, "")

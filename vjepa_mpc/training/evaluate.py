@@ -103,7 +103,9 @@ def _policy_runner(sim: FrankaSim, policy: Policy) -> Runner:
         replans: list[float] = []
         steps = 0
         while (command := policy.act(sim)) is not None:
-            sim.execute(command.target, float(command.target[6]))
+            # As the planner node does: whatever is planned, the arm stays in its workspace.
+            position = sim.config.workspace.clip(command.target[:3])
+            sim.execute(np.concatenate([position, command.target[3:]]), float(command.target[6]))
             steps += 1
             if command.seconds is not None:
                 replans.append(command.seconds)

@@ -82,11 +82,11 @@ class RandomActions:
         self._rng = np.random.default_rng(seed)
 
     def act(self, sim: FrankaSim) -> Command | None:
-        """A random step that stays in the workspace."""
+        """A random step."""
         self._steps_left -= 1
         if self._steps_left < 0:
             return None
         target = sim.pose
-        target[:3] = sim.config.workspace.clip(target[:3] + self._rng.uniform(-self._maxnorm, self._maxnorm, 3))
+        target[:3] += self._rng.uniform(-self._maxnorm, self._maxnorm, 3)
         target[6] = float(self._rng.integers(2))
         return Command(target=target)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import sys
 import time
@@ -49,7 +48,7 @@ def main(args: argparse.Namespace) -> int:
     trainer = Trainer(config, EpisodeDataset.open(folder, validation_shards, training_shards))
     if (args.out / STATE_FILE).is_file() and not args.fresh:
         trainer.restore(args.out / STATE_FILE)
-        print(f"resuming at step {trainer.step_number} of {config.schedule.steps}", flush=True)
+        print(f"resuming at step {trainer.step_number} of {config.steps}", flush=True)
     with (args.out / LOG_FILE).open("a" if trainer.step_number else "w", encoding="utf-8") as log:
         train(trainer, validation, args.out, log)
     print(f"wrote {args.out / MODEL_FILE}")
@@ -68,24 +67,24 @@ def _generate(folder: Path, config: TrainConfig) -> None:
 
 def train(trainer: Trainer, validation: Clips, out: Path, log: TextIO) -> None:
     """Train to the last step; validates, logs and writes the model at the configured periods."""
-    schedule = trainer.config.schedule
+    config = trainer.config
     start, first = time.monotonic(), trainer.step_number
-    cycle_ends = set(itertools.accumulate(schedule.cycles))
-    while trainer.step_number < schedule.steps:
+    stage_ends = {*config.stage_starts[1:], config.steps}
+    while trainer.step_number < config.steps:
         terms = trainer.step()
         step = trainer.step_number
         pace = (time.monotonic() - start) / (step - first)
         _live(
-            f"step {step}/{schedule.steps}  loss {terms['loss']:.3f}  prediction {terms['prediction']:.3f}  "
-            f"metric {terms['metric']:.4f}  {pace:.2f} s/step  {(schedule.steps - step) * pace / 60.0:.1f} min left"
+            f"step {step}/{config.steps}  loss {terms['loss']:.3f}  prediction {terms['prediction']:.3f}  "
+            f"metric {terms['metric']:.4f}  {pace:.2f} s/step  {(config.steps - step) * pace / 60.0:.1f} min left"
         )
         record: dict[str, Any] = {"step": step, "seconds": round(time.monotonic() - start, 1), **_rounded(terms)}
-        if step % schedule.validate_every == 0 or step in cycle_ends:
+        if step % config.validate_every == 0 or step in stage_ends:
             measures = _rounded(validate(trainer, validation))
             record["validation"] = measures
             _live(f"step {step}: {_summary(measures)}", end="\n")
         print(json.dumps(record), file=log, flush=True)
-        if step % schedule.checkpoint_every == 0 or step in cycle_ends:
+        if step % config.checkpoint_every == 0 or step in stage_ends:
             export(trainer, out / MODEL_FILE)
             trainer.save(out / STATE_FILE)
 

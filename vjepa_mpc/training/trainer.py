@@ -12,9 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from vjepa_mpc.sim.config import Camera
 from vjepa_mpc.training import losses
-from vjepa_mpc.training.config import TrainConfig
+from vjepa_mpc.training.config import LossConfig, TrainConfig
 from vjepa_mpc.training.dataset import Clips, EpisodeDataset
+from vjepa_mpc.training.keypoints import KeypointHead
 from vjepa_mpc.training.labels import LabelHeads, foreground_weights, frame_labels, patch_colours
 from vjepa_mpc.training.normalisation import ACTION_STD_FLOOR, STATE_STD_FLOOR, Normaliser, fit_normaliser
 from vjepa_mpc.worldmodel.config import ModelConfig
@@ -29,6 +31,7 @@ class Networks(nn.Module):
 
     def __init__(self, model: ModelConfig, heads: LabelHeads) -> None:
         super().__init__()
+        self.keypoints = KeypointHead(model.grid_size, model.encoder.embed_dim, Camera())
         self.encoder = Encoder(model)
         self.predictor = Predictor(model)
         self.heads = heads
@@ -84,13 +87,18 @@ class Trainer:
             self.networks = Networks(self.model, heads)
         self.averaged = copy.deepcopy(self.networks).requires_grad_(False)
         self.background = self._background()
-        self.optimiser = self._make_optimiser()
         self.step_number = 0
+        self.optimiser = self._make_optimiser()
 
     def _make_optimiser(self) -> torch.optim.Optimizer:
-        decayed = [p for p in self.networks.parameters() if p.ndim >= 2]
-        plain = [p for p in self.networks.parameters() if p.ndim < 2]
-        groups: list[dict[str, Any]] = [{"params": decayed, "weight_decay": self.config.schedule.weight_decay}, {"params": plain}]
+        stage, _ = self.config.stage_at(self.step_number)
+        read_out = list(self.networks.heads.all_tokens.parameters())
+        others = [p for p in self.networks.parameters() if all(p is not own for own in read_out)]
+        groups: list[dict[str, Any]] = [
+            {"params": [p for p in others if p.ndim >= 2], "weight_decay": stage.weight_decay, "share": 1.0},
+            {"params": [p for p in others if p.ndim < 2], "share": 1.0},
+            {"params": read_out, "share": stage.read_out_rate},
+        ]
         return torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.95), weight_decay=0.0)
 
     def _background(self) -> Tensor:
@@ -111,24 +119,27 @@ class Trainer:
 
     def step(self) -> dict[str, float]:
         """One optimiser step on a random batch; returns the loss terms."""
-        schedule = self.config.schedule
-        batch = self.to_batch(self.data.sample(self.rng, schedule.clips, schedule.clip_frames))
+        stage, stage_step = self.config.stage_at(self.step_number)
+        if stage_step == 0:
+            self.optimiser = self._make_optimiser()
+        settings = self.config.batch
+        batch = self.to_batch(self.data.sample(self.rng, settings.clips, settings.clip_frames))
         # At 64 tokens the plain attention is faster than the fused one, whose backward pass does not vectorise.
         with sdpa_kernel(SDPBackend.MATH):
-            with torch.autocast("cpu", torch.bfloat16, enabled=schedule.bfloat16):
-                terms = self.losses(batch)
-            total = sum((getattr(self.config.loss, name) * value for name, value in terms.items()), torch.zeros(()))
+            with torch.autocast("cpu", torch.bfloat16, enabled=settings.bfloat16):
+                terms = self.losses(batch, stage.loss)
+            total = sum((getattr(stage.loss, name) * value for name, value in terms.items()), torch.zeros(()))
             self.optimiser.zero_grad(set_to_none=True)
             total.backward()
-        nn.utils.clip_grad_norm_(self.networks.parameters(), schedule.gradient_clip)
+        nn.utils.clip_grad_norm_(self.networks.parameters(), settings.gradient_clip)
         for group in self.optimiser.param_groups:
-            group["lr"] = schedule.rate(self.step_number)
+            group["lr"] = stage.rate(stage_step) * group["share"]
         self.optimiser.step()
         self._average()
         self.step_number += 1
         return {"loss": float(total.detach()), **{name: float(value.detach()) for name, value in terms.items()}}
 
-    def losses(self, batch: Batch) -> dict[str, Tensor]:
+    def losses(self, batch: Batch, settings: LossConfig) -> dict[str, Tensor]:
         """All loss terms, named as their weights in `LossConfig`."""
         clips, frames = batch.states.shape[:2]
         networks, heads = self.networks, self.networks.heads
@@ -139,7 +150,7 @@ class Trainer:
             before, batch.actions.flatten(0, 1).unsqueeze(1), batch.states[:, :-1].flatten(0, 1).unsqueeze(1)
         )
         with torch.autocast("cpu", enabled=False):
-            weights = losses.token_weights(before, after, self.config.loss.change_weight)
+            weights = losses.token_weights(before, after, settings.change_weight)
             labels, labels_after = batch.labels.flatten(0, 1), batch.labels[:, 1:].flatten(0, 1)
             colours = patch_colours(batch.images, self.model.patch_size, heads.cells)
             emphasis = foreground_weights(colours, self.background)
@@ -152,17 +163,20 @@ class Trainer:
                 "covariance": losses.covariance_loss(flat),
                 "label": heads.label_loss(flat, labels) + heads.label_loss(predicted, labels_after),
                 "local": heads.local_loss(flat, labels) + heads.local_loss(predicted, labels_after),
+                "keypoints": networks.keypoints.loss(flat, labels) + networks.keypoints.loss(predicted, labels_after),
                 "appearance": heads.appearance_loss(flat, colours, emphasis)
                 + heads.appearance_loss(predicted, colours_after, emphasis_after),
-                **self._metric_terms(latents, predicted, batch.labels),
+                **self._metric_terms(latents, predicted, batch.labels, settings),
             }
-        if self.config.schedule.rollout_clips:
-            terms["rollout"] = self._rollout_loss(latents, predicted, batch)
+        if self.config.batch.rollout_clips:
+            terms["rollout"] = self._rollout_loss(latents, predicted, batch, settings)
         return terms
 
-    def _metric_terms(self, latents: Tensor, predicted: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    def _metric_terms(
+        self, latents: Tensor, predicted: Tensor, labels: Tensor, settings: LossConfig
+    ) -> dict[str, Tensor]:
         """Latent distances against label distances, for pairs of latents and for predictions with latents."""
-        constants = {"scale": self.config.loss.metric_scale, "gripper": self.config.loss.metric_gripper}
+        constants = {"scale": settings.metric_scale, "gripper": settings.metric_gripper}
         flat, flat_labels = latents.flatten(0, 1), labels.flatten(0, 1)
         # The first shifts pair neighbours of a clip: the short distances that decide the final error.
         shifts = [1, 2, *losses.pair_shifts(len(flat), 4, self.generator)]
@@ -180,18 +194,18 @@ class Trainer:
             "metric_prediction": losses.metric_loss(ahead, ahead_target),
         }
 
-    def _rollout_loss(self, latents: Tensor, predicted: Tensor, batch: Batch) -> Tensor:
+    def _rollout_loss(self, latents: Tensor, predicted: Tensor, batch: Batch, settings: LossConfig) -> Tensor:
         """Error after two steps, the second one from the first one's prediction."""
-        count, frames = self.config.schedule.rollout_clips, latents.shape[1]
+        count, frames = self.config.batch.rollout_clips, latents.shape[1]
         first = predicted.unflatten(0, (latents.shape[0], frames - 1))[:count, 0]
         history = torch.cat([latents[:count, 0], first], dim=1)
         second = self.networks.predict(history, batch.actions[:count, :2], batch.states[:count, :2])
-        weights = losses.token_weights(latents[:count, 0], latents[:count, 2], self.config.loss.change_weight)
+        weights = losses.token_weights(latents[:count, 0], latents[:count, 2], settings.change_weight)
         return losses.prediction_loss(second[:, latents.shape[2] :], latents[:count, 2], weights)
 
     @torch.no_grad()
     def _average(self) -> None:
-        decay = min(self.config.schedule.ema_decay, (1.0 + self.step_number) / (10.0 + self.step_number))
+        decay = min(self.config.batch.ema_decay, (1.0 + self.step_number) / (10.0 + self.step_number))
         averages: list[Tensor] = list(self.averaged.parameters())
         values: list[Tensor] = list(self.networks.parameters())
         torch._foreach_lerp_(averages, values, 1.0 - decay)
@@ -227,7 +241,9 @@ class Trainer:
         state = torch.load(path, map_location="cpu", weights_only=True)
         self.networks.load_state_dict(state["networks"])
         self.averaged.load_state_dict(state["averaged"])
-        self.optimiser.load_state_dict(state["optimiser"])
         self.generator.set_state(state["generator"])
         self.step_number = int(state["step"])
+        self.optimiser = self._make_optimiser()
+        if self.step_number not in self.config.stage_starts:
+            self.optimiser.load_state_dict(state["optimiser"])
         self.rng = np.random.default_rng([self.config.seed, 1, self.step_number])

@@ -42,7 +42,8 @@ def validate(trainer: Trainer, clips: Clips) -> dict[str, float]:
     predicted = predict(batch.actions)
     read = networks.heads.predict(after)
     labels = batch.labels[:, 1]
-    constants = {"scale": trainer.config.loss.metric_scale, "gripper": trainer.config.loss.metric_gripper}
+    weights = trainer.config.stages[-1].loss
+    constants = {"scale": weights.metric_scale, "gripper": weights.metric_gripper}
     pairs = torch.stack(
         [
             losses.latent_distance(after, after.roll(7, 0)),
