@@ -4,5 +4,17 @@ from vjepa_mpc.planning.budget import Pace
 from vjepa_mpc.planning.cem import CEMPlanner, PlanResult
 from vjepa_mpc.planning.config import PRESETS, CEMConfig
 from vjepa_mpc.planning.evaluation import l1_energy
+from vjepa_mpc.planning.follow import follow
+from vjepa_mpc.planning.ranks import RankLostError, Ranks
 
-__all__ = ["PRESETS", "CEMConfig", "CEMPlanner", "Pace", "PlanResult", "l1_energy"]
+__all__ = [
+    "PRESETS",
+    "CEMConfig",
+    "CEMPlanner",
+    "Pace",
+    "PlanResult",
+    "RankLostError",
+    "Ranks",
+    "follow",
+    "l1_energy",
+]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -18,6 +18,7 @@ from vjepa_mpc.planning.actions import ACTION_DIM, SEARCH_DIM, ActionSpace
 from vjepa_mpc.planning.budget import Budget, Clock, Deadline, Pace, Unlimited
 from vjepa_mpc.planning.config import GRIPPER, CEMConfig
 from vjepa_mpc.planning.evaluation import Evaluator, Objective, choose_micro_batch, l1_energy
+from vjepa_mpc.planning.ranks import Ranks, Request, ShardedEvaluator
 from vjepa_mpc.planning.sampling import make_sampler
 from vjepa_mpc.planning.search import Search
 from vjepa_mpc.planning.update import Distribution, Update, select_elites
@@ -65,6 +66,8 @@ class CEMPlanner:
         objective: energy [S] of predicted latents [S, N, D] given the goal [N, D]; lower is better.
         pace: measured times that a deadline is kept by; give it on to the next planner when settings change.
         clock: seconds, monotonic.
+        ranks: processes that share the candidates; rank 0 plans, the others run
+            :func:`~vjepa_mpc.planning.follow.follow`.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class CEMPlanner:
         *,
         pace: Pace | None = None,
         clock: Clock = time.perf_counter,
+        ranks: Ranks | None = None,
     ) -> None:
         self.config = config
         self.objective = objective
@@ -83,8 +87,12 @@ class CEMPlanner:
         self._world_model = world_model
         self._device = world_model.device
         self._clock = clock
+        self._ranks = ranks
+        if ranks is not None and ranks.count > config.samples:
+            logger.warning("%d ranks for samples=%d: some are not needed", ranks.count, config.samples)
+        self._generator = generator or torch.Generator(device=self._device).manual_seed(0)
         self._space = ActionSpace(config, self._device)
-        self._draw = make_sampler(config, generator or torch.Generator(device=self._device).manual_seed(0))
+        self._draw = make_sampler(config, self._generator)
         self._update = Update(config, self._space)
         self._kept = round(config.keep_elites * config.topk)
         self._room: int | None = None  # candidates at once, after memory ran out
@@ -116,9 +124,11 @@ class CEMPlanner:
 
         Raises:
             ValueError: the goal, the noise or the proposals are not what is expected.
+            RankLostError: a process that shares the candidates is gone.
         """
         started = self._clock()
         self._check(goal, noise, proposals)
+        self._announce(context, pose, goal, noise, past_actions, previous, proposals)
         search = Search(self._first_distribution(previous), self.config.topk, self._kept)
         extra = self._extra_candidates(previous, proposals)
         budget = self._budget(started)
@@ -146,6 +156,24 @@ class CEMPlanner:
     def energy(self, latent: Tensor, goal: Tensor) -> float:
         """Energy of one latent [N, D] given the goal [N, D]."""
         return float(self.objective(latent[None], goal))
+
+    def _announce(
+        self,
+        context: Tensor,
+        pose: Tensor,
+        goal: Tensor,
+        noise: Tensor | None,
+        past_actions: Tensor | None,
+        previous: PlanResult | None,
+        proposals: Tensor | None,
+    ) -> None:
+        """Have the other ranks, if there are any, make the same call."""
+        if self._ranks is None or not self._ranks.leads:
+            return
+        tensors = {"context": context, "pose": pose, "goal": goal, "noise": noise, "past_actions": past_actions}
+        inputs: dict[str, Any] = {name: value if value is None else value.cpu() for name, value in tensors.items()}
+        inputs |= {"previous": previous, "proposals": proposals}
+        self._ranks.announce(Request(self.config, self._generator.get_state(), self.objective, inputs))
 
     def _first_distribution(self, previous: PlanResult | None) -> Distribution:
         if previous is None or not self.config.warm_start:
@@ -175,20 +203,26 @@ class CEMPlanner:
     def _most_samples(self, budget: Budget, micro_batch: int) -> int:
         """Samples an iteration: when time is short, some iterations with fewer find more than one with many."""
         affordable = budget.candidates_left(micro_batch) / min(self.config.cem_steps, _WANTED_ITERATIONS)
-        return int(min(self.config.samples, max(affordable, 2 * self.config.topk)))
+        most = int(min(self.config.samples, max(affordable, 2 * self.config.topk)))
+        return most if self._ranks is None else self._ranks.agree(most)
 
     def _evaluator(
         self, context: Tensor, pose: Tensor, goal: Tensor, past_actions: Tensor | None, extra: int, budget: Budget
-    ) -> Evaluator:
+    ) -> Evaluator | ShardedEvaluator:
         context, pose = context.to(self._device), pose.to(self._device)
-        candidates = self.config.samples + extra + int(self.config.mean_candidate)
+        shares = 1 if self._ranks is None else self._ranks.count
+        candidates = -(-(self.config.samples + extra + int(self.config.mean_candidate)) // shares)
         observed = 1 if pose.ndim == 1 else len(pose)
 
         def start(samples: int) -> Rollout:
             return self._world_model.start_rollout(context, pose, samples, self.config.rollout, past_actions)
 
         micro_batch = self._room or choose_micro_batch(self.config, self._world_model, candidates, observed)
-        return Evaluator(start, goal.to(self._device), self.objective, micro_batch, budget)
+        goal = goal.to(self._device)
+        if self._ranks is None:
+            return Evaluator(start, goal, self.objective, micro_batch, budget)
+        share = Evaluator(start, goal, self.objective, micro_batch, Unlimited())
+        return ShardedEvaluator(share, budget, self._ranks)
 
     def _budget(self, started: float) -> Budget:
         if self.config.deadline is None:
@@ -201,7 +235,7 @@ class CEMPlanner:
         spread = search.spread / self._space.first_std
         return float(spread[:, :GRIPPER].max()) < self.config.stop_spread
 
-    def _choose(self, search: Search, evaluate: Evaluator) -> Tensor:
+    def _choose(self, search: Search, evaluate: Evaluator | ShardedEvaluator) -> Tensor:
         """The sequence [H, 4] to execute."""
         mean = search.distribution.mean
         if not search.energies:  # nothing was learnt: the start, with what is given
@@ -213,7 +247,12 @@ class CEMPlanner:
         return select_elites(candidates, torch.cat([search.best.energies, energy]), 1).candidates[:, 0]
 
     def _result(
-        self, chosen: Tensor, search: Search, stopped_by: StoppedBy, evaluate: Evaluator, started: float
+        self,
+        chosen: Tensor,
+        search: Search,
+        stopped_by: StoppedBy,
+        evaluate: Evaluator | ShardedEvaluator,
+        started: float,
     ) -> PlanResult:
         actions = self._space.to_actions(self._space.without_small_gripper_moves(chosen)).cpu()
         energies = tuple(torch.stack(search.energies).tolist()) if search.energies else ()
