@@ -28,6 +28,10 @@ SIM = [
     "mujoco>=3.3",
     "pin>=3.4",  # Pinocchio: kinematics
 ]
+LIBFRANKA = [
+    # The client of a real arm, for `franka_driver`; its version must suit the robot's system version. No other wheels.
+    "franky-control>=2.0; sys_platform == 'linux' and platform_machine == 'x86_64'",
+]
 VIZ = [
     "imageio-ffmpeg>=0.5",  # H.264 videos without a system ffmpeg
     "matplotlib>=3.9",
@@ -57,6 +61,13 @@ setup(
     data_files=[data_files("resource/models"), data_files("config/train")],
     install_requires=CORE,
     # `train` and `evaluate` make their data and their episodes in the simulator.
-    extras_require={"sim": SIM, "train": SIM, "viz": VIZ, "dev": DEV, "all": SIM + VIZ + DEV},
+    extras_require={
+        "sim": SIM,
+        "train": SIM,
+        "libfranka": LIBFRANKA,
+        "viz": VIZ,
+        "dev": DEV,
+        "all": SIM + LIBFRANKA + VIZ + DEV,
+    },
     entry_points={"console_scripts": ["vjepa-mpc = vjepa_mpc.tools.cli:main"]},
 )

@@ -3,6 +3,9 @@
 Publishes ``current_pose``, ``joint_states``, ``camera/image_raw``, ``camera/camera_info`` and the ground truth
 ``block_pose``; obeys ``target_pose`` and ``gripper_position_controller/commands``. Services ``~/reset`` and
 ``~/render_goal``. Run by the executable ``sim_node``.
+
+With ``libfranka_address`` the arm is moved over the libfranka protocol instead, e.g. by ``franka_driver``, which then
+has the arm's topics; ``~/reflex`` and ``~/user_stop`` do to it what happens to real ones.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Float64MultiArray
-from std_srvs.srv import Trigger
+from std_srvs.srv import SetBool, Trigger
 
 from vjepa_mpc.control.gripper import GripperJoint
 from vjepa_mpc.control.pose import pose_from_quaternion, quaternion_from_euler
@@ -54,6 +57,7 @@ class SimNode(Node):
         )
         settings = self._settings.snapshot
         self._frame_id = settings.frame_id
+        self._libfranka = bool(settings.libfranka_address)
         self._finger = GripperJoint()
         self._closedness = 0.0
         self._pose = np.zeros(6)
@@ -74,6 +78,12 @@ class SimNode(Node):
     def state(self, sim: FrankaSim, simulated: float) -> None:
         """Publish what was measured (called on the simulator's thread)."""
         stamp = self._stamp(simulated)
+        block = sim.block_pose
+        self._block_out.publish(pose_message(block[:3], block[3:], self._frame_id, stamp))
+        if not self._libfranka:
+            self._publish_arm(sim, stamp)
+
+    def _publish_arm(self, sim: FrankaSim, stamp: Time) -> None:
         pose = sim.pose
         quaternion = quaternion_from_euler(pose[3:6])
         self._pose_out.publish(pose_message(pose[:3], quaternion, self._frame_id, stamp))
@@ -81,8 +91,6 @@ class SimNode(Node):
         joints.header.stamp = stamp
         joints.position = [*map(float, sim.joint_positions), *map(float, sim.finger_positions)]
         self._joints_out.publish(joints)
-        block = sim.block_pose
-        self._block_out.publish(pose_message(block[:3], block[3:], self._frame_id, stamp))
 
     def image(self, image: np.ndarray, simulated: float) -> None:
         """Publish a camera frame (called on the simulator's thread)."""
@@ -95,19 +103,29 @@ class SimNode(Node):
         self._info_out.publish(self._camera_info)
 
     def _create_interfaces(self, settings: SimSettings) -> None:
-        self._pose_out = self.create_publisher(PoseStamped, "current_pose", qos_profile_sensor_data)
-        self._joints_out = self.create_publisher(JointState, "joint_states", qos_profile_sensor_data)
         self._block_out = self.create_publisher(PoseStamped, "block_pose", qos_profile_sensor_data)
         self._image_out = self.create_publisher(Image, "camera/image_raw", qos_profile_sensor_data)
         self._info_out = self.create_publisher(CameraInfo, "camera/camera_info", qos_profile_sensor_data)
         self._clock_out = self.create_publisher(Clock, "/clock", 1) if settings.publish_clock else None
-        self.create_subscription(PoseStamped, "target_pose", self._on_target, NEWEST)
-        self.create_subscription(Float64MultiArray, "gripper_position_controller/commands", self._on_gripper, NEWEST)
         self.create_service(Trigger, "~/reset", self._on_reset)
         self.create_service(RenderGoal, "~/render_goal", self._on_render_goal)
+        if self._libfranka:
+            self.create_service(Trigger, "~/reflex", self._on_reflex)
+            self.create_service(SetBool, "~/user_stop", self._on_user_stop)
+            return
+        self._pose_out = self.create_publisher(PoseStamped, "current_pose", qos_profile_sensor_data)
+        self._joints_out = self.create_publisher(JointState, "joint_states", qos_profile_sensor_data)
+        self.create_subscription(PoseStamped, "target_pose", self._on_target, NEWEST)
+        self.create_subscription(Float64MultiArray, "gripper_position_controller/commands", self._on_gripper, NEWEST)
 
     def _make_sim(self, settings: SimSettings) -> FrankaSim:
-        sim = FrankaSim(settings.config)
+        if self._libfranka:
+            # Imported here: only this needs the protocol.
+            from vjepa_mpc.sim.libfranka import LibfrankaSim
+
+            sim = LibfrankaSim(settings.config, settings.libfranka_address)
+        else:
+            sim = FrankaSim(settings.config)
         settings.reset(sim)
         self._hold(sim)
         self._camera_info = _camera_info(sim)
@@ -155,6 +173,14 @@ class SimNode(Node):
             self._hold(sim)
 
         response.success, response.message, _ = self._do(reset)
+        return response
+
+    def _on_reflex(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        response.success, response.message, _ = self._do(lambda sim: sim.reflex())
+        return response
+
+    def _on_user_stop(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        response.success, response.message, _ = self._do(lambda sim: sim.user_stop(request.data))
         return response
 
     def _on_render_goal(self, request: RenderGoal.Request, response: RenderGoal.Response) -> RenderGoal.Response:

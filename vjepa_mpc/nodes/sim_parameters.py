@@ -25,6 +25,7 @@ ENTRIES = (
     Entry("image_size", SimConfig().image_size, "Width and height of the images in pixels.", 16, 2048),
     Entry("camera_turn", 0.0, "Degrees that the camera is turned around the scene.", -180.0, 180.0),
     Entry("frame_id", "base", "Name of the robot base frame."),
+    Entry("libfranka_address", "", "Loopback address to serve as a Franka's controller; empty: target_pose moves it."),
     Entry("publish_clock", False, "Publish simulated time on /clock."),
     Entry("seed", 0, "Of the block's place at ~/reset when none is given.", 0, 2**31 - 1, dynamic=True),
     Entry("start_pose", None, "Arm pose [x, y, z, rx, ry, rz, closedness] at ~/reset (m, rad).", dynamic=True),
@@ -38,6 +39,7 @@ class SimSettings:
     """A snapshot of the parameters."""
 
     frame_id: str
+    libfranka_address: str
     publish_clock: bool
     rates: Rates
     config: SimConfig
@@ -70,6 +72,7 @@ def build_settings(values: Values) -> SimSettings:
         raise ValueError("frame_id='': give the robot base frame's name, e.g. base")
     return SimSettings(
         frame_id=values["frame_id"],
+        libfranka_address=values["libfranka_address"],
         publish_clock=values["publish_clock"],
         rates=Rates(pose=values["pose_rate"], image=values["image_rate"], real_time_factor=values["real_time_factor"]),
         config=SimConfig(image_size=values["image_size"], camera=Camera(turn=values["camera_turn"])),

@@ -1,0 +1,1 @@
+"""Robots that this package talks to itself, without ROS: today a Franka through libfranka."""
