@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vjepa_mpc.planning import CEMConfig, CEMPlanner, Pace, PlanResult
+from vjepa_mpc.planning import PRESETS, CEMConfig, CEMPlanner, Pace, PlanResult
 from vjepa_mpc.planning.sampling import colouring_matrix, make_sampler
 from vjepa_mpc.worldmodel import PointMassWorldModel
 
@@ -147,6 +147,11 @@ def test_samples_decay_to_twice_the_elites_and_are_counted() -> None:
     config = replace(SMALL, sample_decay=2.0, cem_steps=4, mean_candidate=True, execute="best")
     assert [config.samples_of(iteration) for iteration in range(4)] == [40, 20, 12, 12]
     assert config.candidate_steps == plan(config).candidate_steps == 40 + 20 + 12 + 12 + 4 + 1
+
+
+def test_the_realtime_preset_needs_a_tenth_of_the_papers_predictions_at_most() -> None:
+    assert PRESETS["realtime"].candidate_steps <= 0.1 * PRESETS["paper"].candidate_steps
+    assert miss(PRESETS["realtime"]) < 0.002
 
 
 class TickingModel(PointMassWorldModel):

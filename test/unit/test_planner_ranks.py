@@ -15,6 +15,11 @@ import torch.multiprocessing as mp
 from vjepa_mpc.planning import CEMConfig, CEMPlanner, PlanResult, RankLostError, Ranks, follow
 from vjepa_mpc.worldmodel import ModelConfig, VJEPAWorldModel, build_world_model
 
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not dist.is_available(), reason="this PyTorch has no torch.distributed"),
+]
+
 MODEL = ModelConfig.from_dict(
     {
         "img_size": 32,
@@ -95,7 +100,6 @@ def spawn(target: Callable[..., None], folder: Path) -> Any:
     return torch.load(folder / "found", weights_only=False)
 
 
-@pytest.mark.skipif(not dist.is_available(), reason="this PyTorch has no torch.distributed")
 def test_two_ranks_find_what_one_finds(tmp_path: Path) -> None:
     found = spawn(share, tmp_path)
     for name, config in CONFIGS.items():
@@ -105,6 +109,5 @@ def test_two_ranks_find_what_one_finds(tmp_path: Path) -> None:
             assert mine.candidate_steps == expected.candidate_steps, name
 
 
-@pytest.mark.skipif(not dist.is_available(), reason="this PyTorch has no torch.distributed")
 def test_a_lost_rank_is_named_and_does_not_hang(tmp_path: Path) -> None:
     assert "rank 0 of 2 lost another rank while planning" in spawn(lose, tmp_path)
