@@ -48,9 +48,9 @@ class Recorded:
 class Recorder(DemoLink):
     """A :class:`DemoLink` that also records what the arm is told."""
 
-    def __init__(self, domain_id: int) -> None:
+    def __init__(self, domain_id: int, namespace: str = "") -> None:
         self.setpoints: list[Recorded] = []
-        super().__init__(domain_id)
+        super().__init__(domain_id, namespace=namespace)
         self._node.create_subscription(PoseStamped, "target_pose", self._on_target, QoSProfile(depth=100))
 
     def _on_target(self, message: PoseStamped) -> None:

@@ -31,7 +31,7 @@ def test_a_change_in_flight_takes_effect_and_the_goal_goes_on(rig: Rig, picture:
         ({"samples": -5}, "samples"),
         ({"maxnorm": math.nan}, "maxnorm"),
         ({"maxnorm": 0.2}, "maxnorm=0.2 > limits.max_step=0.075"),
-        ({"maxnorm": "far"}, "maxnorm"),
+        ({"maxnorm": "far"}, "Wrong parameter type"),
         ({"gripper_clip": math.inf}, "gripper_clip"),
         ({"axis": "up"}, "axis='up'"),
         ({"sampling": "dice"}, "gaussian, antithetic, sobol"),

@@ -146,6 +146,7 @@ class ControlLoop:
         """
         if self._motion is None:
             raise ValueError("workspace.lower and workspace.upper are not set: give the box that the arm may move in")
+        self._inputs.forget()
         self._worker.forget()
         self._motion.gripper.commanded = None
         self.supervisor.activate(self._now())

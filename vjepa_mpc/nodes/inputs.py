@@ -31,9 +31,7 @@ class Inputs:
     """
 
     def __init__(self, node: Node, settings: Settings) -> None:
-        self.image: tuple[ImageSample, Any] | None = None
-        self.pose: PoseSample | None = None
-        self.gripper: GripperSample | None = None
+        self.forget()
         self.motion_allowed: bool | None = None
         self._node = node
         self._settings = settings
@@ -46,6 +44,12 @@ class Inputs:
         ]
         if settings.gripper_joint:
             self._subscriptions.append(node.create_subscription(JointState, "joint_states", self._on_joints, NEWEST))
+
+    def forget(self) -> None:
+        """Wait for new messages; what came before may be long past."""
+        self.image: tuple[ImageSample, Any] | None = None
+        self.pose: PoseSample | None = None
+        self.gripper: GripperSample | None = None
 
     def destroy(self) -> None:
         """End the subscriptions."""

@@ -28,10 +28,14 @@ from vjepa_mpc.tools.demo_video import FPS, DemoVideo, Moment
 from vjepa_mpc.tools.processes import NodeProcess
 
 TASKS: dict[str, type[ReachTask] | type[PickPlaceTask]] = {"pick_place": PickPlaceTask, "reach": ReachTask}
+# Robot profiles of each arm; later ones override earlier ones.
+PROFILES = {"sim": ("sim",), "libfranka": ("sim", "fr3_libfranka")}
+ARMS = tuple(PROFILES)
+LIBFRANKA_ADDRESS = "127.0.0.1"
 DEFAULT_EPISODES = {"pick_place": 3, "reach": 6}
 REQUIRED_RATE = 0.8
 DEMO_ENTROPY = 0xDE30  # keeps the demo's starts apart from those of training and evaluation
-STEP_TIMEOUT = 20.0  # seconds; a slow machine takes a few
+STEP_TIMEOUT = 60.0  # seconds without a step; even a busy machine takes a few only
 VIDEO_SPEED = 3  # simulated seconds a second of film
 
 
@@ -117,10 +121,12 @@ class Demo:
             if status is not None and status.reason == "GOAL_FINISHED":
                 break
             if status is not None and status.state == PlanStatus.FAULT:
-                episode.message = describe(status)
+                episode.message = status.reason
+                self._line.end(describe(status))
                 break
             if time.monotonic() - last_step > STEP_TIMEOUT:
-                episode.message = f"no progress for {STEP_TIMEOUT:.0f} s: {describe(status)}"
+                episode.message = "no progress"
+                self._line.end(f"no step for {STEP_TIMEOUT:.0f} s: {describe(status)}")
                 break
         episode.seconds = time.monotonic() - started
         episode.steps = len(episode.step_times)
@@ -210,7 +216,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--task", choices=sorted(TASKS), default="pick_place")
     result.add_argument("--episodes", type=int, help=f"how many (default: {DEFAULT_EPISODES})")
     result.add_argument("--seed", type=int, default=0, help="which starts and goals")
-    result.add_argument("--arm", choices=["sim"], default="sim", help="what moves")
+    result.add_argument("--arm", choices=ARMS, default="sim", help="what moves the simulated arm")
     result.add_argument("--checkpoint", default="", help="world model (default: the bundled one)")
     result.add_argument(
         "--require", type=float, default=REQUIRED_RATE, help="share that must succeed for exit status 0"
@@ -232,21 +238,33 @@ def share_folder() -> Path:
     return Path(get_package_share_directory("vjepa_mpc"))
 
 
-def start_nodes(stack: ExitStack, out: Path, domain: int, checkpoint: str) -> list[NodeProcess]:
-    """Simulator and planner as processes; they end with the stack."""
+def start_nodes(stack: ExitStack, out: Path, domain: int, checkpoint: str, arm: str) -> list[NodeProcess]:
+    """Simulator, planner and what drives the arm as processes; they end with the stack."""
     config = share_folder() / "config"
-    sim = NodeProcess("sim_node", out / "sim_node.log", domain, params_files=[config / "sim.yaml"])
-    stack.enter_context(sim)
+    profiles = [config / "robots" / f"{name}.yaml" for name in PROFILES[arm]]
+    over_libfranka = arm == "libfranka"
+    sim = NodeProcess(
+        "sim_node",
+        out / "sim_node.log",
+        domain,
+        params_files=[config / "sim.yaml"],
+        parameters={"libfranka_address": LIBFRANKA_ADDRESS} if over_libfranka else None,
+    )
+    nodes = [stack.enter_context(sim)]
+    if over_libfranka:
+        address = {"robot_ip": LIBFRANKA_ADDRESS}
+        driver = NodeProcess("franka_driver", out / "franka_driver.log", domain, parameters=address)
+        nodes.append(stack.enter_context(driver))
     planner = NodeProcess(
         "planner_node",
         out / "planner_node.log",
         domain,
-        params_files=[config / "planner.yaml", config / "robots" / "sim.yaml"],
+        params_files=[config / "planner.yaml", *profiles],
         parameters={"checkpoint": checkpoint} if checkpoint else None,
         remappings={"image": "camera/image_raw"},
     )
-    stack.enter_context(planner)
-    return [sim, planner]
+    nodes.append(stack.enter_context(planner))
+    return nodes
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -256,11 +274,9 @@ def main(args: Sequence[str] | None = None) -> int:
     domain = arguments.domain if arguments.domain is not None else 1 + os.getpid() % 100
     out: Path = arguments.out
     out.mkdir(parents=True, exist_ok=True)
-    print(
-        f"{arguments.task}: {count} episodes, seed {arguments.seed}; sim_node and planner_node on ROS domain {domain}"
-    )
+    print(f"{arguments.task}: {count} episodes, seed {arguments.seed}; the nodes are on ROS domain {domain}")
     with ExitStack() as stack:
-        nodes = start_nodes(stack, out, domain, arguments.checkpoint)
+        nodes = start_nodes(stack, out, domain, arguments.checkpoint, arguments.arm)
         link = stack.enter_context(DemoLink(domain))
         video = DemoVideo(out / f"{arguments.task}.mp4")
         stack.callback(video.close)

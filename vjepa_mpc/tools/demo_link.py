@@ -55,12 +55,13 @@ class DemoLink:
     Args:
         domain_id: DDS domain of the nodes.
         finger_joint: name of a finger joint in joint_states.
+        namespace: of the nodes and their topics.
     """
 
-    def __init__(self, domain_id: int, finger_joint: str = "fr3_finger_joint1") -> None:
+    def __init__(self, domain_id: int, finger_joint: str = "fr3_finger_joint1", namespace: str = "") -> None:
         self._context = Context()
         rclpy.init(context=self._context, domain_id=domain_id)
-        self._node = Node("demo", context=self._context)
+        self._node = Node("demo", context=self._context, namespace=namespace)
         self._finger_joint, self._finger = finger_joint, GripperJoint()
         self._changed = threading.Condition()
         self._pose: PoseStamped | None = None
@@ -101,6 +102,7 @@ class DemoLink:
         answer = self.call(Trigger, "sim_node/reset", Trigger.Request())
         if not answer.success:
             raise LinkError(f"sim_node cannot reset: {answer.message}")
+        self.call(Trigger, "planner_node/resume", Trigger.Request())  # whatever stopped it in the last episode
 
     def set_goal(self, images: Sequence[np.ndarray], steps: Sequence[int]) -> int:
         """Show the planner what to reach; the goal's id."""

@@ -8,9 +8,12 @@ from collections.abc import Sequence
 
 import rclpy
 from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.task import Future
 from rclpy.utilities import remove_ros_args
 from sensor_msgs.msg import CompressedImage
 
+from vjepa_mpc.msg import PlanStatus
 from vjepa_mpc.nodes.conversions import decode_image, read_image_bytes
 from vjepa_mpc.srv import SetGoal
 
@@ -51,11 +54,12 @@ def make_request(arguments: argparse.Namespace) -> SetGoal.Request:
 
 
 def send(node: Node, name: str, request: SetGoal.Request, timeout: float) -> SetGoal.Response:
-    """Call the planner's service.
+    """Call the planner's service, once the planner is configured.
 
     Raises:
-        TimeoutError: nobody offers the service, or no answer came.
+        TimeoutError: there is no such planner, it is not configured, or no answer came.
     """
+    wait_until_configured(node, name, timeout)
     client = node.create_client(SetGoal, f"{name}/set_goal")
     if not client.wait_for_service(timeout):
         raise TimeoutError(
@@ -64,10 +68,26 @@ def send(node: Node, name: str, request: SetGoal.Request, timeout: float) -> Set
     future = client.call_async(request)
     rclpy.spin_until_future_complete(node, future, timeout_sec=timeout)
     if not future.done():
-        raise TimeoutError(
-            f"no answer from {client.srv_name} within {timeout} s: is the planner busy loading its model?"
-        )
+        raise TimeoutError(f"no answer from {client.srv_name} within {timeout} s: see the planner's log")
     return future.result()
+
+
+def wait_until_configured(node: Node, name: str, timeout: float) -> None:
+    """Wait for the planner's status, which it has only while it is configured.
+
+    Raises:
+        TimeoutError: none came.
+    """
+    seen: Future = Future()
+    latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    status = node.create_subscription(
+        PlanStatus, f"{name}/status", lambda _: seen.done() or seen.set_result(None), latched
+    )
+    rclpy.spin_until_future_complete(node, seen, timeout_sec=timeout)
+    if not seen.done():
+        topic = status.topic_name
+        raise TimeoutError(f"nothing on {topic} within {timeout} s: is the planner running there, and configured?")
+    node.destroy_subscription(status)
 
 
 def main(args: Sequence[str] | None = None) -> int:
