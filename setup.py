@@ -38,6 +38,8 @@ VIZ = [
 ]
 DEV = [
     "mypy>=1.10",
+    "pillow>=10.0",  # makes images of odd formats for the tests
+    "psutil>=5.9",  # measures memory
     "pytest>=8.0",
     "pytest-timeout>=2.3",
     "ruff>=0.9",

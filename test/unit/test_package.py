@@ -136,3 +136,22 @@ def test_executable_launches_a_main(name: str) -> None:
     source = ROOT / (module[1].replace(".", "/") + ".py")
     tree = ast.parse(source.read_text(encoding="utf-8"))
     assert "main" in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def test_every_third_party_import_is_declared() -> None:
+    """A module that only happens to be installed here is missing on a fresh machine."""
+    distributions = {"cv2": "opencv-python-headless", "franky_sim": "franky-sim", "imageio_ffmpeg": "imageio-ffmpeg"}
+    distributions |= {"pinocchio": "pin", "yaml": "pyyaml", "PIL": "pillow", "franky": "franky-control"}
+    folders = ("vjepa_mpc", "launch", "test")
+    files = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    local = {path.stem for path in files} | {"vjepa_mpc", "test", "benchmarks"}
+    setup = (ROOT / "setup.py").read_text(encoding="utf-8")
+    undeclared = {}
+    for path in files:
+        for module in imported_modules(path):
+            top = module.split(".")[0]
+            if is_ros(module) or top.startswith("launch") or top in local | set(sys.stdlib_module_names):
+                continue
+            if not re.search(rf'"{distributions.get(top, top)}[\[>]', setup):
+                undeclared[top] = str(path.relative_to(ROOT))
+    assert undeclared == {}
