@@ -12,6 +12,7 @@ from vjepa_mpc.drivers.settings import HandSettings
 
 # A width this much below the present one is a wish to close: on something, for all the driver knows.
 CLOSING = 0.002
+MOVED = 0.005  # metres: fingers this far from where a command left them have been moved by something else
 _ANY_WIDTH = 0.1  # metres: tolerance that lets a grasp succeed at whatever width the object has
 
 _log = logging.getLogger(__name__)
@@ -21,7 +22,7 @@ class LibfrankaHand:
     """Reads the fingers' distance, and opens and closes them, over connections that come and go.
 
     Closing is a grasp, which keeps pressing on what comes between the fingers; opening is a plain move. Commands are
-    sent when they change, one at a time, the newest next: a hand that is busy is never waited for.
+    sent one at a time, the newest next, and not again while they still hold: a busy hand is never waited for.
 
     Args:
         connect: makes a connection (`franky.Gripper`), or raises.
@@ -34,6 +35,7 @@ class LibfrankaHand:
         self._gripper: Any = None
         self._wanted: float | None = None
         self._sent: float | None = None
+        self._result: float | None = None  # width that the last command ended at
         self._stopping = False
         self.width: float | None = None
         self.problem = "not connected yet"
@@ -65,9 +67,18 @@ class LibfrankaHand:
         """
         if not math.isfinite(width):
             raise ValueError(f"hand width {width} is not finite: send metres between the fingers")
+        width = max(0.0, width)
         with self._changed:
-            self._wanted = max(0.0, width)
+            if width == self._sent and not self._moved():
+                self._wanted = None  # what came in between is obsolete
+                return
+            self._wanted = width
             self._changed.notify_all()
+
+    def _moved(self) -> bool:
+        """Whether the fingers have left the place that the last command took them to."""
+        result, width = self._result, self.width
+        return result is not None and width is not None and abs(result - width) > MOVED
 
     def _read_on(self) -> None:
         """Connect, and keep the width up to date."""
@@ -92,6 +103,7 @@ class LibfrankaHand:
             gripper, width = command
             try:
                 self._execute(gripper, width)
+                self._result = self.width = float(gripper.width)
             except Exception as error:
                 _log.warning("the hand did not take the width %.3f m: %s", width, error)
 
@@ -99,9 +111,9 @@ class LibfrankaHand:
         """Wait for one that is to be sent; None: stop."""
         with self._changed:
             while not self._stopping:
-                if self._gripper is not None and self._wanted is not None and self._wanted != self._sent:
-                    self._sent = self._wanted
-                    return self._gripper, self._wanted
+                if self._gripper is not None and self._wanted is not None:
+                    self._sent, self._result, self._wanted = self._wanted, None, None
+                    return self._gripper, self._sent
                 self._changed.wait()
         return None
 

@@ -34,6 +34,7 @@ from vjepa_mpc.sim.scene import FINGER_TRAVEL, mujoco
 TICK = 0.001  # seconds: the control period of a Franka
 CATCH_UP = 0.01  # seconds
 LOCAL_ADDRESS = "127.0.0.1"
+_RESET_PATIENCE, _PATIENCE_STEP = 2.0, 0.05  # seconds
 _CARTESIAN_REFLEX = 7  # index among libfranka's 41 errors
 _NO_ERRORS = (False,) * 41
 
@@ -197,11 +198,15 @@ class LibfrankaSim:
         return bool(self._server.current_motion_id)
 
     def reset(self, **start: Any) -> None:
-        """Start over as `FrankaSim.reset` does.
+        """Start over as `FrankaSim.reset` does, after a moment in which a client may end its motion.
 
         Raises:
-            RuntimeError: a client is moving the arm; a jump would tear its motion apart.
+            RuntimeError: a client is still moving the arm; a jump would tear its motion apart.
         """
+        for _ in range(round(_RESET_PATIENCE / _PATIENCE_STEP)):
+            if not self.moving:
+                break
+            self.step(_PATIENCE_STEP)
         if self.moving:
             raise RuntimeError("a libfranka client is moving the arm: stop its motion before resetting the scene")
         with self._simulator.robot.released():

@@ -261,7 +261,6 @@ def start_nodes(stack: ExitStack, out: Path, domain: int, checkpoint: str, arm: 
         domain,
         params_files=[config / "planner.yaml", *profiles],
         parameters={"checkpoint": checkpoint} if checkpoint else None,
-        remappings={"image": "camera/image_raw"},
     )
     nodes.append(stack.enter_context(planner))
     return nodes
