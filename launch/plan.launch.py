@@ -21,9 +21,12 @@ SHARE = Path(get_package_share_directory("vjepa_mpc"))
 
 # What is passed on as a parameter of the planner when it is given; its own default counts otherwise.
 PARAMETERS = {
-    "checkpoint": "World model: .safetensors or published .pt; empty: the bundled model.",
-    "device": "PyTorch device: auto, cpu, cuda, cuda:1 …",
-    "autostart": "Configure and activate at start: true or false.",
+    "checkpoint": ("checkpoint", str, "World model: .safetensors or published .pt; empty: the bundled model."),
+    "device": ("device", str, "PyTorch device: auto, cpu, cuda, cuda:1 …"),
+    "autostart": ("autostart", bool, "Configure and activate at start: true or false."),
+    "image_topic": ("topics.image", str, "Camera images."),
+    "pose_topic": ("topics.pose", str, "Measured pose of the end effector (PoseStamped)."),
+    "target_topic": ("topics.target", str, "Where set-points go (PoseStamped)."),
 }
 ARGUMENTS = {
     "sim": ("false", "Start the simulated arm, too."),
@@ -31,9 +34,6 @@ ARGUMENTS = {
     "namespace": ("", "Namespace of all nodes and topics."),
     "params_file": (str(SHARE / "config" / "planner.yaml"), "Parameters of the planner."),
     "sim_params_file": (str(SHARE / "config" / "sim.yaml"), "Parameters of the simulated arm."),
-    "image_topic": ("camera/image_raw", "Camera images."),
-    "pose_topic": ("current_pose", "Measured pose of the end effector (PoseStamped)."),
-    "target_topic": ("target_pose", "Where set-points go (PoseStamped)."),
     "goal_image": ("", "Goal images to start with: files on this machine, separated by commas."),
 }
 
@@ -43,7 +43,9 @@ def generate_launch_description() -> LaunchDescription:
     arguments = [
         DeclareLaunchArgument(name, default_value=value, description=what) for name, (value, what) in ARGUMENTS.items()
     ]
-    arguments += [DeclareLaunchArgument(name, default_value="", description=what) for name, what in PARAMETERS.items()]
+    arguments += [
+        DeclareLaunchArgument(name, default_value="", description=what) for name, (_, _, what) in PARAMETERS.items()
+    ]
     simulation = IncludeLaunchDescription(
         PythonLaunchDescriptionSource(str(SHARE / "launch" / "sim.launch.py")),
         launch_arguments={
@@ -58,9 +60,11 @@ def generate_launch_description() -> LaunchDescription:
 def planner(context: LaunchContext) -> list[Node]:
     """The planner node, and set_goal when goal images are given."""
     value = {name: LaunchConfiguration(name).perform(context) for name in (*ARGUMENTS, *PARAMETERS)}
-    overrides = {name: ParameterValue(value[name], value_type=str) for name in ("checkpoint", "device") if value[name]}
-    if value["autostart"]:
-        overrides["autostart"] = ParameterValue(value["autostart"], value_type=bool)
+    overrides = {
+        parameter: ParameterValue(value[argument], value_type=kind)
+        for argument, (parameter, kind, _) in PARAMETERS.items()
+        if value[argument]
+    }
     profile = robot_profile(value["robot"], value["sim"].lower() in ("true", "1"))
     node = Node(
         package="vjepa_mpc",
@@ -69,12 +73,6 @@ def planner(context: LaunchContext) -> list[Node]:
         namespace=value["namespace"],
         output="screen",
         parameters=[value["params_file"], *profile, *([overrides] if overrides else [])],
-        remappings=[
-            ("image", value["image_topic"]),
-            ("image/compressed", f"{value['image_topic']}/compressed"),
-            ("current_pose", value["pose_topic"]),
-            ("target_pose", value["target_topic"]),
-        ],
     )
     if not value["goal_image"]:
         return [node]

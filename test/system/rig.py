@@ -169,7 +169,7 @@ class Saboteur:
     Planners that are to be fooled subscribe to ``faulty/image`` and ``faulty/current_pose``.
     """
 
-    REMAPPINGS: ClassVar = {"image": "faulty/image", "current_pose": "faulty/current_pose"}
+    REMAPPINGS: ClassVar = {"camera/image_raw": "faulty/image", "current_pose": "faulty/current_pose"}
 
     def __init__(self, link: DemoLink) -> None:
         node = link._node
@@ -213,7 +213,7 @@ class Rig:
             domain,
             params_files=[ROOT / "config/planner.yaml", PROFILE],
             parameters={name.replace("__", "."): value for name, value in parameters.items()},
-            remappings={"image": "camera/image_raw", **(remappings or {})},
+            remappings=remappings,
         )
 
     @staticmethod

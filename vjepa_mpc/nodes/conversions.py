@@ -14,7 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 from builtin_interfaces.msg import Time
-from geometry_msgs.msg import PoseStamped
+from geometry_msgs.msg import PoseStamped, TwistStamped
 from PIL import Image as PillowImage
 from PIL import UnidentifiedImageError
 
@@ -169,6 +169,15 @@ def pose_message(position: np.ndarray, quaternion_xyzw: np.ndarray, frame_id: st
     point, turn = message.pose.position, message.pose.orientation
     point.x, point.y, point.z = (float(value) for value in position)
     turn.x, turn.y, turn.z, turn.w = (float(value) for value in quaternion_xyzw)
+    return message
+
+
+def twist_message(linear: np.ndarray, angular: np.ndarray, frame_id: str, stamp: Time) -> TwistStamped:
+    """A velocity message from m/s [3] and rad/s [3]."""
+    message = TwistStamped()
+    message.header.frame_id, message.header.stamp = frame_id, stamp
+    for part, values in ((message.twist.linear, linear), (message.twist.angular, angular)):
+        part.x, part.y, part.z = (float(value) for value in values)
     return message
 
 

@@ -36,14 +36,17 @@ class Inputs:
         self._node = node
         self._settings = settings
         compressed = settings.image_transport == "compressed"
-        kind, topic = (CompressedImage, "image/compressed") if compressed else (Image, "image")
+        topics = settings.topics
+        kind, image = (CompressedImage, f"{topics.image}/compressed") if compressed else (Image, topics.image)
         self._subscriptions = [
-            node.create_subscription(kind, topic, self._on_image, qos_profile_sensor_data),
-            node.create_subscription(PoseStamped, "current_pose", self._on_pose, NEWEST),
-            node.create_subscription(Bool, "motion_allowed", self._on_motion_allowed, 1),
+            node.create_subscription(kind, image, self._on_image, qos_profile_sensor_data),
+            node.create_subscription(PoseStamped, topics.pose, self._on_pose, NEWEST),
+            node.create_subscription(Bool, topics.motion_allowed, self._on_motion_allowed, 1),
         ]
         if settings.gripper_joint:
-            self._subscriptions.append(node.create_subscription(JointState, "joint_states", self._on_joints, NEWEST))
+            self._subscriptions.append(
+                node.create_subscription(JointState, topics.joint_states, self._on_joints, NEWEST)
+            )
 
     def forget(self) -> None:
         """Wait for new messages; what came before may be long past."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from geometry_msgs.msg import PoseArray, PoseStamped
+from builtin_interfaces.msg import Time
+from geometry_msgs.msg import PoseArray, PoseStamped, TwistStamped
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Float64MultiArray
@@ -12,7 +13,7 @@ from vjepa_mpc.control.setpoints import Setpoint
 from vjepa_mpc.control.step import MPCStep
 from vjepa_mpc.control.supervisor import Decision
 from vjepa_mpc.msg import PlanStatus
-from vjepa_mpc.nodes.conversions import pose_message
+from vjepa_mpc.nodes.conversions import pose_message, twist_message
 from vjepa_mpc.nodes.parameters import Settings
 
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
@@ -28,10 +29,10 @@ class Outputs:
         self._node = node
         self._frame_id = settings.frame_id
         self._finger = settings.finger
-        self._target = node.create_lifecycle_publisher(PoseStamped, "target_pose", NEWEST)
-        self._gripper = node.create_lifecycle_publisher(
-            Float64MultiArray, "gripper_position_controller/commands", NEWEST
-        )
+        self._make_target = self._pose_target if settings.output == "pose" else self._twist_target
+        kind = PoseStamped if settings.output == "pose" else TwistStamped
+        self._target = node.create_lifecycle_publisher(kind, settings.topics.target, NEWEST)
+        self._gripper = node.create_lifecycle_publisher(Float64MultiArray, settings.topics.gripper, NEWEST)
         self._status = node.create_publisher(PlanStatus, "~/status", LATCHED)
         self._plan = node.create_publisher(PoseArray, "~/debug/plan", 1)
         self._energies = node.create_publisher(Float64MultiArray, "~/debug/energies", 1)
@@ -45,8 +46,13 @@ class Outputs:
 
     def setpoint(self, setpoint: Setpoint) -> None:
         """Send a set-point."""
-        stamp = self._node.get_clock().now().to_msg()
-        self._target.publish(pose_message(setpoint.position, setpoint.quaternion, self._frame_id, stamp))
+        self._target.publish(self._make_target(setpoint, self._node.get_clock().now().to_msg()))
+
+    def _pose_target(self, setpoint: Setpoint, stamp: Time) -> PoseStamped:
+        return pose_message(setpoint.position, setpoint.quaternion, self._frame_id, stamp)
+
+    def _twist_target(self, setpoint: Setpoint, stamp: Time) -> TwistStamped:
+        return twist_message(setpoint.linear_velocity, setpoint.angular_velocity, self._frame_id, stamp)
 
     def gripper(self, closedness: float) -> None:
         """Command a closedness, 0 open to 1 closed."""
@@ -59,6 +65,7 @@ class Outputs:
         message.goal_id = goal_id
         if step is not None:
             message.sub_goal, message.sub_goals = step.goal_index, step.goal_count
+            message.ended_by = step.ended_by.name if step.ended_by else ""
             message.step, message.step_budget = step.goal_step, step.step_budget or 0
             message.energy = float(step.energy)
             message.action = step.actions[0].tolist()

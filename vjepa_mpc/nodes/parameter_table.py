@@ -21,6 +21,7 @@ DEFAULT_PRESET = "cpu"
 EXECUTION_MODES = ("blocking",)
 CROPS = ("square", "droid")
 DTYPES = ("auto", "float32", "float16", "bfloat16")
+OUTPUTS = ("pose", "twist")
 TRANSPORTS = ("raw", "compressed")
 GRIPPER_MODES = ("binary", "continuous")
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
@@ -28,7 +29,7 @@ IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
 def entries(preset: str) -> tuple[Entry, ...]:
     """The parameters, with the planner's defaults from a preset."""
-    return (*_model(), *planner_entries(PRESETS[preset]), *_goals(), *_robot(), *_motion(), *_guards())
+    return (*_model(), *planner_entries(PRESETS[preset]), *_goals(), *_topics(), *_robot(), *_motion(), *_guards())
 
 
 PRESET = Entry("preset", DEFAULT_PRESET, "Planner settings to start from; others override it.", choices=tuple(PRESETS))
@@ -103,11 +104,23 @@ def _goals() -> tuple[Entry, ...]:
     )
 
 
+def _topics() -> tuple[Entry, ...]:
+    return (
+        Entry("topics.image", "image", "Camera images in; with compressed transport, /compressed is appended."),
+        Entry("topics.pose", "current_pose", "Measured end effector pose in (PoseStamped)."),
+        Entry("topics.joint_states", "joint_states", "Finger position in (JointState)."),
+        Entry("topics.motion_allowed", "motion_allowed", "What the robot's mode admits, if somebody says (Bool)."),
+        Entry("topics.target", "target_pose", "Set-points out (PoseStamped, or TwistStamped with output twist)."),
+        Entry("topics.gripper", "gripper_position_controller/commands", "Finger position out (Float64MultiArray)."),
+        Entry("output", "pose", "Set-points as poses, or as velocities for servo controllers.", choices=OUTPUTS),
+    )
+
+
 def _robot() -> tuple[Entry, ...]:
     gripper, joint = defaults(GripperSettings), defaults(GripperJoint)
     return (
         Entry("frame_id", "base", "Robot base frame: poses must be in it, set-points are."),
-        Entry("image_transport", "raw", "Subscribe to `image` or to `image/compressed`.", choices=TRANSPORTS),
+        Entry("image_transport", "raw", "Raw images, or compressed ones.", choices=TRANSPORTS),
         Entry(
             "gripper_joint", "", "Finger joint in joint_states; empty: no gripper feedback, the last command counts."
         ),

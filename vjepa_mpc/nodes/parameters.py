@@ -38,6 +38,27 @@ class ModelSettings:
     seed: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Topics:
+    """Names before remapping.
+
+    Raises:
+        ValueError: one is empty.
+    """
+
+    image: str
+    pose: str
+    joint_states: str
+    motion_allowed: str
+    target: str
+    gripper: str
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            if not getattr(self, field.name):
+                raise ValueError(f"topics.{field.name}='': give a topic name")
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Settings:
     """A consistent snapshot of all parameters.
@@ -53,6 +74,8 @@ class Settings:
     planner: CEMConfig
     action_rotation: np.ndarray
     goal: GoalDefaults
+    topics: Topics
+    output: str
     frame_id: str
     image_transport: str
     execution: str
@@ -99,6 +122,8 @@ def build_settings(values: Values) -> Settings:
         planner=planner,
         action_rotation=_rotation(values["action_rotation"]),
         goal=_goal_defaults(values),
+        topics=Topics(**{field.name: values[f"topics.{field.name}"] for field in fields(Topics)}),
+        output=values["output"],
         frame_id=values["frame_id"],
         image_transport=values["image_transport"],
         execution=values["execution"],
