@@ -54,6 +54,7 @@ class LossConfig:
         rollout: the same after two predicted steps.
         variance, covariance: against collapse.
         label: regression of pose, gripper and block from all tokens, from latent and from prediction.
+        gripper: how much more the gripper's entry counts in the two regressions than each of the other six.
         local: the same regression from each token alone.
         keypoints: place of fingers and block in the picture, from latent and from prediction.
         appearance: low-resolution colours of each patch from its own token.
@@ -69,6 +70,7 @@ class LossConfig:
     variance: float = 0.05
     covariance: float = 0.02
     label: float = 0.3
+    gripper: float = 1.0
     local: float = 0.1
     keypoints: float = 0.1
     appearance: float = 0.5

@@ -58,15 +58,13 @@ class LabelHeads(nn.Module):
         """Labels `[B, 7]` with the training set's mean and standard deviation removed."""
         return (labels - self.mean) / self.std
 
-    def label_loss(self, latents: Tensor, labels: Tensor) -> Tensor:
-        """Error of the regression from all tokens of `latents [B, N, D]`."""
-        return functional.smooth_l1_loss(self.all_tokens(latents.flatten(1)), self.normalise(labels), beta=0.1)
+    def label_loss(self, latents: Tensor, labels: Tensor, gripper: float) -> Tensor:
+        """Error of the regression from all tokens of `latents [B, N, D]`; `gripper` is that entry's weight."""
+        return _regression_loss(self.all_tokens(latents.flatten(1)), self.normalise(labels), gripper, beta=0.1)
 
-    def local_loss(self, latents: Tensor, labels: Tensor) -> Tensor:
+    def local_loss(self, latents: Tensor, labels: Tensor, gripper: float) -> Tensor:
         """Error of the regression from every single token."""
-        target = self.normalise(labels).unsqueeze(1)
-        predicted = self.one_token(latents)
-        return functional.smooth_l1_loss(predicted, target.expand_as(predicted), beta=0.5)
+        return _regression_loss(self.one_token(latents), self.normalise(labels).unsqueeze(1), gripper, beta=0.5)
 
     def appearance_loss(self, latents: Tensor, colours: Tensor, weights: Tensor) -> Tensor:
         """Weighted error of the colours `[B, N, C]`; `weights` has the same shape (see `ForegroundWeights`)."""
@@ -76,6 +74,13 @@ class LabelHeads(nn.Module):
     def predict(self, latents: Tensor) -> Tensor:
         """Labels `[B, 7]` in metres and closedness, read from all tokens."""
         return self.all_tokens(latents.flatten(1)) * self.std + self.mean
+
+
+def _regression_loss(predicted: Tensor, target: Tensor, gripper: float, beta: float) -> Tensor:
+    error = functional.smooth_l1_loss(predicted, target.expand_as(predicted), beta=beta, reduction="none")
+    weights = torch.ones(LABELS)
+    weights[GROUPS["gripper"]] = gripper
+    return (error * weights).mean()
 
 
 def foreground_weights(colours: Tensor, background: Tensor, floor: float = 0.2) -> Tensor:

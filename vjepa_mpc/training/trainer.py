@@ -161,8 +161,10 @@ class Trainer:
                 "prediction": losses.prediction_loss(predicted, after, weights),
                 "variance": losses.variance_loss(flat),
                 "covariance": losses.covariance_loss(flat),
-                "label": heads.label_loss(flat, labels) + heads.label_loss(predicted, labels_after),
-                "local": heads.local_loss(flat, labels) + heads.local_loss(predicted, labels_after),
+                "label": heads.label_loss(flat, labels, settings.gripper)
+                + heads.label_loss(predicted, labels_after, settings.gripper),
+                "local": heads.local_loss(flat, labels, settings.gripper)
+                + heads.local_loss(predicted, labels_after, settings.gripper),
                 "keypoints": networks.keypoints.loss(flat, labels) + networks.keypoints.loss(predicted, labels_after),
                 "appearance": heads.appearance_loss(flat, colours, emphasis)
                 + heads.appearance_loss(predicted, colours_after, emphasis_after),
