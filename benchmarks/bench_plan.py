@@ -31,6 +31,7 @@ def main() -> None:
     parser = common.arguments(__doc__.splitlines()[0])
     parser.add_argument("--presets", nargs="+", choices=sorted(PRESETS), default=list(PRESETS))
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--compile", action="store_true", help="compile rollout steps")
     options = parser.parse_args()
     dtype = common.begin(options)
     on_gpu = options.device.startswith("cuda")
@@ -38,11 +39,21 @@ def main() -> None:
         model = build_world_model(MODEL_CONFIGS["vit_giant"], device=options.device, dtype=dtype)
     else:
         model = common.load_model(options, dtype)
+    if options.compile:
+        model.compile()
     rate = matmul_rate(options.device, dtype)
     rows = [replan(model, name, PRESETS[name], rate, options) for name in options.presets]
     if on_gpu:
         rows += published(model, PRESETS["paper"], options)
-    common.finish(options, dtype, "Replan by preset", rows, matmul_tflops=rate / 1e12, model=model.config.to_dict())
+    common.finish(
+        options,
+        dtype,
+        "Replan by preset",
+        rows,
+        matmul_tflops=rate / 1e12,
+        compiled=options.compile,
+        model=model.config.to_dict(),
+    )
 
 
 def replan(

@@ -59,6 +59,11 @@ class LatentRollout:
         self._caches = self._allocate_caches(history, context)
         self.reset()
 
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """What the sizes of the next step's tensors depend on: room for candidates, horizon, steps seen and taken."""
+        return self._samples, self._horizon, self._observed, self._steps_taken
+
     def reset(self) -> None:
         """See :class:`Rollout`."""
         self._steps_taken = 0

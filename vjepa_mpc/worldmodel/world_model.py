@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -15,6 +15,9 @@ from vjepa_mpc.worldmodel.layers import layer_norm_features
 from vjepa_mpc.worldmodel.predictor import Predictor
 from vjepa_mpc.worldmodel.preprocess import Crop, preprocess_batch
 from vjepa_mpc.worldmodel.rollout import LatentRollout, Rollout
+
+if TYPE_CHECKING:
+    from vjepa_mpc.worldmodel.compiled import CompiledStep
 
 StateDict = Mapping[str, Tensor]
 
@@ -54,6 +57,13 @@ class VJEPAWorldModel:
         self.image_size = config.img_size
         self.device = encoder.norm.weight.device
         self.dtype = encoder.norm.weight.dtype
+        self._compiled_step: CompiledStep | None = None
+
+    def compile(self) -> None:
+        """Compile rollout steps from now on (see :class:`~vjepa_mpc.worldmodel.compiled.CompiledStep`); for GPUs."""
+        from vjepa_mpc.worldmodel.compiled import CompiledStep  # takes seconds to import
+
+        self._compiled_step = CompiledStep()
 
     @torch.no_grad()
     def encode(self, images: np.ndarray | Tensor, crop: Crop = "square") -> Tensor:
@@ -68,7 +78,7 @@ class VJEPAWorldModel:
     @torch.no_grad()
     def start_rollout(
         self, context: Tensor, pose: Tensor, samples: int, horizon: int = 1, past_actions: Tensor | None = None
-    ) -> LatentRollout:
+    ) -> Rollout:
         """See :class:`WorldModel`. ``past_actions`` [T - 1, 7] is needed with more than one observed frame."""
         frames, poses = (context, pose) if context.ndim == 3 else (context[None], pose[None])
         actions = pose.new_empty(0, poses.shape[-1]) if past_actions is None else past_actions
@@ -78,7 +88,7 @@ class VJEPAWorldModel:
                 f"context {list(frames.shape)} with {len(poses)} poses and {len(actions)} past actions: expected "
                 f"latents {list(expected)} and one action between each two frames"
             )
-        return LatentRollout(
+        rollout = LatentRollout(
             self.predictor,
             frames.to(self.device, self.dtype),
             poses.to(self.device, torch.float32),
@@ -86,6 +96,7 @@ class VJEPAWorldModel:
             samples,
             horizon,
         )
+        return rollout if self._compiled_step is None else self._compiled_step.wrap(rollout)
 
     def rollout_bytes(self, horizon: int, observed_frames: int = 1) -> int:
         """Bytes of one candidate: the key/value cache of every layer and the widest block's activations."""
