@@ -47,14 +47,14 @@ class FrankaDriver(Node):
             franky = load_franky()
         except ImportError as error:
             raise ParameterError(str(error)) from error
-        self._parameters: LiveParameters[DriverSettings] = LiveParameters(
+        self._live: LiveParameters[DriverSettings] = LiveParameters(
             self,
             ENTRIES,
             build_settings,
             locked=lambda: "the driver is running; set it when starting the node",
             changed=lambda _: None,
         )
-        self._settings = settings = self._parameters.snapshot
+        self._settings = settings = self._live.snapshot
         self._known = Condition.CONNECTING
         self._ticks = 0
         self._arm = ArmLoop(lambda: LibfrankaArm(settings.arm, franky), self._publish_state, settings.arm)
