@@ -97,7 +97,7 @@ def main() -> None:
         curves = [
             curve_row(name, config, energies(config, options.curve_problems), few) for name, config in curve_configs()
         ]
-    common.finish(options, dtype, "Plan quality against predictions", [*rows, *curves], problems=options.problems)
+    common.finish(options, dtype, "Plan quality against predictions", rows, curves, problems=options.problems)
     if options.json:
         plot(curves, options.json.with_suffix(".png"))
 

@@ -55,13 +55,21 @@ def load_model(options: argparse.Namespace, dtype: torch.dtype) -> VJEPAWorldMod
     return load_world_model(options.model or bundled_model_path(), options.device, dtype)
 
 
-def finish(options: argparse.Namespace, dtype: torch.dtype, title: str, rows: Sequence[Row], **more: Any) -> None:
-    """Print the rows as a table and write them with the record of the machine."""
-    table = f"## {title}\n\n{markdown(rows)}\n\n{_sentence(record(options, dtype))}\n"
+def finish(
+    options: argparse.Namespace,
+    dtype: torch.dtype,
+    title: str,
+    rows: Sequence[Row],
+    curves: Sequence[Row] = (),
+    **more: Any,
+) -> None:
+    """Print the rows (and the points of curves) as tables and write them with the record of the machine."""
+    tables = "\n\n".join(markdown(table) for table in (rows, curves) if table)
+    table = f"## {title}\n\n{tables}\n\n{_sentence(record(options, dtype))}\n"
     print(table)
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
-        content = {"title": title, **record(options, dtype), **more, "rows": list(rows)}
+        content = {"title": title, **record(options, dtype), **more, "rows": list(rows), "curves": list(curves)}
         options.json.write_text(json.dumps(content, indent=1) + "\n")
         options.json.with_suffix(".md").write_text(table)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -211,6 +212,16 @@ def test_a_deadline_shorter_than_an_iteration_returns_the_warm_start_and_says_so
     assert result.stopped_by == "deadline" and result.energies == ()
     assert torch.allclose(result.actions, previous.actions, atol=1e-6)
     assert "deadline=0.03 s is too short for an iteration (6 candidates take 0.060 s)" in caplog.text
+
+
+def test_the_last_predictions_before_a_deadline_are_few() -> None:
+    """Others slow the machine down by half when the plan is about to end: the overrun is half a quarter batch."""
+    model = TickingModel(lambda: 0.001 if model.now % 1.0 < 0.28 else 0.0015)
+    planner = timed(model, replace(SMALL, cem_steps=100, deadline=0.3, micro_batch=40))
+    ask(planner)
+    for _ in range(20):
+        model.now = math.ceil(model.now)
+        assert ask(planner).timings["total"] <= 0.305
 
 
 def test_when_time_is_short_iterations_have_fewer_samples() -> None:

@@ -82,12 +82,13 @@ class Deadline:
     def grant(self, candidates: int, reserve: int = 0) -> int:
         """All, half or a quarter of them: what is likely to be predicted before the end, reserve included.
 
-        No other part, so that the sizes whose time must be learnt stay few, and the work worth its overhead.
+        The last ones before the end are a quarter, so that a delay just then is a small one; and there are no other
+        parts, so that the sizes whose time must be learnt stay few.
         """
         now = self._settle()
         left = self._end - now - (self._pace.predict(reserve) if reserve else 0.0)
-        for granted in (candidates, candidates // 2, candidates // 4):
-            if granted and left > 0.0 and self._pace.predict(granted) <= left:
+        for granted, room in ((candidates, 2), (candidates // 2, 2), (max(1, candidates // 4), 1)):
+            if granted and left > 0.0 and room * self._pace.predict(granted) <= left:
                 self._running = (granted, now)
                 return granted
         return 0

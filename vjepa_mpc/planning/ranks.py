@@ -129,8 +129,11 @@ class ShardedEvaluator:
         # incomplete round is filled up with candidates that are predicted twice.
         rounds = -(-samples // ranks.count)
         own = torch.arange(rounds, device=actions.device) * ranks.count + ranks.rank
-        granted = ranks.agree(self._budget.grant(rounds, reserve))
-        energies = self._share(actions[:, own[:granted].clamp(max=samples - 1)])
-        found = ranks.gather(energies)[:samples]
+        own = own.clamp(max=samples - 1)
+        energies, done = [actions.new_empty(0)], 0
+        while done < rounds and (granted := ranks.agree(self._budget.grant(rounds - done, reserve))):
+            energies.append(self._share(actions[:, own[done : done + granted]]))
+            done += granted
+        found = ranks.gather(torch.cat(energies))[:samples]
         self.predicted += len(found)
         return found
