@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from vjepa_mpc.drivers.libfranka import ArmState, ConnectionLostError
 from vjepa_mpc.drivers.posture import TargetError
 from vjepa_mpc.drivers.settings import ArmSettings
 
+_log = logging.getLogger(__name__)
 _REFUSAL_MEMORY = 0.5  # seconds
 
 
@@ -132,15 +134,21 @@ class ArmLoop:
                 arm = self._connect()
                 self._serve(arm)
             except ConnectionLostError as error:
-                known = self._condition[0] is Condition.CONNECTING
-                self._condition = (Condition.CONNECTING if known else Condition.CONNECTION_LOST, str(error))
-                self._answer(lambda: self.condition)
-                self._wait(self._clock() + self._settings.retry_period)
+                self._lost(str(error))
+            except Exception as error:  # whatever it is, the driver must go on, with a new connection
+                _log.exception("the connection to the arm is given up")
+                self._lost(repr(error))
             finally:
                 self._target, self._streaming = None, False
                 if arm is not None:
                     arm.close()
         self._answer(lambda: (Condition.CONNECTION_LOST, "the driver is stopping"))
+
+    def _lost(self, detail: str) -> None:
+        never = self._condition[0] is Condition.CONNECTING
+        self._condition = (Condition.CONNECTING if never else Condition.CONNECTION_LOST, detail)
+        self._answer(lambda: self.condition)
+        self._wait(self._clock() + self._settings.retry_period)
 
     def _serve(self, arm: Arm) -> None:
         period, due = 1.0 / self._settings.rate, self._clock()

@@ -22,6 +22,7 @@ from vjepa_mpc.drivers.posture import PostureFinder
 from vjepa_mpc.drivers.settings import ArmSettings
 
 _STOP_TIMEOUT = 1.0  # seconds
+_NO_ERRORS = "[]"  # as franky writes them
 
 
 class ConnectionLostError(ConnectionError):
@@ -116,7 +117,8 @@ class LibfrankaArm:
         except (self._franky.Exception, RuntimeError) as error:
             raise ConnectionLostError(str(error)) from error
         self._mode = state.robot_mode.name
-        self._errors = str(state.current_errors) if self._robot.has_errors else ""
+        # Not `has_errors`, which would wait for another state.
+        self._errors = "" if str(state.current_errors) == _NO_ERRORS else str(state.current_errors)
         return ArmState(
             time=state.time.to_msec() * 1e-3,
             position=np.array(state.O_T_EE.translation, dtype=float),
@@ -149,8 +151,8 @@ class LibfrankaArm:
         Raises:
             ConnectionLostError: the connection is gone.
         """
+        stop = self._franky.CartesianStopMotion if self._posture is None else self._franky.JointStopMotion
         if self._robot.is_in_control:
-            stop = self._franky.CartesianStopMotion if self._posture is None else self._franky.JointStopMotion
             self._attempt(lambda: self._robot.move(stop(), asynchronous=True))
 
     def recover(self) -> None:

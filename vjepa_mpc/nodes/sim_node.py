@@ -10,6 +10,7 @@ has the arm's topics; ``~/reflex`` and ``~/user_stop`` do to it what happens to 
 
 from __future__ import annotations
 
+import logging
 import math
 import sys
 from typing import Any
@@ -123,6 +124,7 @@ class SimNode(Node):
             # Imported here: only this needs the protocol.
             from vjepa_mpc.sim.libfranka import LibfrankaSim
 
+            logging.getLogger("franky_sim").setLevel(logging.WARNING)  # it tells every command
             sim = LibfrankaSim(settings.config, settings.libfranka_address)
         else:
             sim = FrankaSim(settings.config)

@@ -28,9 +28,7 @@ from vjepa_mpc.tools.demo_video import FPS, DemoVideo, Moment
 from vjepa_mpc.tools.processes import NodeProcess
 
 TASKS: dict[str, type[ReachTask] | type[PickPlaceTask]] = {"pick_place": PickPlaceTask, "reach": ReachTask}
-# Robot profiles of each arm; later ones override earlier ones.
-PROFILES = {"sim": ("sim",), "libfranka": ("sim", "fr3_libfranka")}
-ARMS = tuple(PROFILES)
+ARMS = ("sim", "libfranka")
 LIBFRANKA_ADDRESS = "127.0.0.1"
 DEFAULT_EPISODES = {"pick_place": 3, "reach": 6}
 REQUIRED_RATE = 0.8
@@ -241,7 +239,6 @@ def share_folder() -> Path:
 def start_nodes(stack: ExitStack, out: Path, domain: int, checkpoint: str, arm: str) -> list[NodeProcess]:
     """Simulator, planner and what drives the arm as processes; they end with the stack."""
     config = share_folder() / "config"
-    profiles = [config / "robots" / f"{name}.yaml" for name in PROFILES[arm]]
     over_libfranka = arm == "libfranka"
     sim = NodeProcess(
         "sim_node",
@@ -259,7 +256,7 @@ def start_nodes(stack: ExitStack, out: Path, domain: int, checkpoint: str, arm: 
         "planner_node",
         out / "planner_node.log",
         domain,
-        params_files=[config / "planner.yaml", *profiles],
+        params_files=[config / "planner.yaml", config / "robots" / "sim.yaml"],
         parameters={"checkpoint": checkpoint} if checkpoint else None,
     )
     nodes.append(stack.enter_context(planner))
