@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vjepa_mpc.planning import PRESETS, CEMConfig, CEMPlanner, Pace, PlanResult
+from vjepa_mpc.planning import PRESETS, CEMConfig, CEMPlanner, Pace, PlanResult, warm_up
 from vjepa_mpc.planning.sampling import colouring_matrix, make_sampler
 from vjepa_mpc.worldmodel import PointMassWorldModel
 
@@ -246,6 +246,12 @@ def test_without_a_deadline_nothing_is_measured() -> None:
     planner = timed(model, SMALL)
     assert ask(planner).stopped_by == "iterations"
     assert planner.pace.predict(40) == 0.0
+
+
+def test_warming_up_plans_once_without_a_deadline() -> None:
+    model = TickingModel(lambda: 1.0)
+    assert warm_up(model, replace(SMALL, deadline=0.1)) > 0.0
+    assert model.now == 2 * SMALL.samples
 
 
 class CrampedModel(PointMassWorldModel):

@@ -6,6 +6,7 @@ from vjepa_mpc.planning.config import PRESETS, CEMConfig
 from vjepa_mpc.planning.evaluation import l1_energy
 from vjepa_mpc.planning.follow import follow
 from vjepa_mpc.planning.ranks import RankLostError, Ranks
+from vjepa_mpc.planning.warm_up import warm_up
 
 __all__ = [
     "PRESETS",
@@ -17,4 +18,5 @@ __all__ = [
     "Ranks",
     "follow",
     "l1_energy",
+    "warm_up",
 ]
