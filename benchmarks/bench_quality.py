@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument("--problems", type=int, default=200, help="planning problems for the presets")
     parser.add_argument("--curve-problems", type=int, default=30, help="of these, problems for the regret curves")
     parser.add_argument("--presets", nargs="+", choices=sorted(PRESETS), default=["paper", "realtime", "cpu"])
-    parser.add_argument("--episodes", type=int, default=8, help="closed-loop episodes of reaching, for each preset")
+    parser.add_argument("--episodes", type=int, default=5, help="closed-loop episodes of reaching, for each preset")
     parser.add_argument("--pick-place-episodes", type=int, default=4, help="the same for picking and placing")
     parser.add_argument("--full", action="store_true", help=f"pick and place with {REFERENCE} as well (an hour)")
     parser.add_argument("--processes", type=int, default=2, help="with one CPU thread each")

@@ -33,7 +33,7 @@ def main() -> None:
     parser = common.arguments(__doc__.splitlines()[0], dtype="float32")
     parser.add_argument("--horizons", type=int, nargs="+", default=[1, 2, 4, 8])
     parser.add_argument("--samples", type=int, nargs="+", help="candidates (default: 16 on a CPU, 64 256 800 on a GPU)")
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
     dtype = common.begin(options)
     on_gpu = options.device.startswith("cuda")
