@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from action_msgs.msg import GoalStatus
 from rclpy.action import ActionClient
-from rig import Recorder, Rig
+from rig import FAST, Recorder, Rig
 from sensor_msgs.msg import CompressedImage
 from vjepa_mpc.action import ReachGoal
 from vjepa_mpc.msg import PlanStatus
 
 from vjepa_mpc.nodes.conversions import encode_png
+from vjepa_mpc.tools.processes import NodeProcess
 
 Result = ReachGoal.Result
 
@@ -50,6 +51,13 @@ def wait(future: Any, timeout: float = 60.0) -> Any:
 def result_of(handle: Any) -> tuple[int, Any]:
     answer = wait(handle.get_result_async())
     return answer.status, answer.result
+
+
+@pytest.fixture(scope="module")
+def planner(domain: int, sim: NodeProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
+    """A fast planner."""
+    with Rig.start_planner(tmp_path_factory.mktemp("planner") / "planner_node.log", domain, **FAST) as process:
+        yield process
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from geometry_msgs.msg import PoseStamped
-from rig import Recorder, Rig, Saboteur
+from rig import FAST, Recorder, Rig, Saboteur
 from sensor_msgs.msg import CompressedImage, Image
 from vjepa_mpc.msg import PlanStatus
 
@@ -80,7 +80,7 @@ def test_a_bad_goal_does_not_touch_the_running_one(rig: Rig, picture: np.ndarray
 def planner(domain: int, sim: NodeProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
     """A planner whose inputs come through the saboteur."""
     log = tmp_path_factory.mktemp("planner") / "planner_node.log"
-    with Rig.start_planner(log, domain, remappings=Saboteur.REMAPPINGS) as process:
+    with Rig.start_planner(log, domain, remappings=Saboteur.REMAPPINGS, **FAST) as process:
         yield process
         assert process.returncode is None, f"the planner did not stay up:\n{process.output()}"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from lifecycle_msgs.srv import GetState
-from rig import Recorder, Rig
+from rig import FAST, Recorder, Rig
 from std_srvs.srv import SetBool, Trigger
 from vjepa_mpc.msg import PlanStatus
 from vjepa_mpc.srv import SetGoal
@@ -22,7 +22,7 @@ from vjepa_mpc.tools.processes import NodeProcess
 @contextmanager
 def running(link: Recorder, domain: int, folder: Path, **parameters: str) -> Iterator[Rig]:
     """A planner of the test's own; its set-points are checked at the end."""
-    with Rig.start_planner(folder / "planner_node.log", domain, **parameters) as process:
+    with Rig.start_planner(folder / "planner_node.log", domain, **{**FAST, **parameters}) as process:
         link.forget()
         yield Rig(process, link)
     link.check_setpoints()

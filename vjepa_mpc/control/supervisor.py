@@ -170,7 +170,9 @@ class Supervisor:
     def observe_image(self, sample: ImageSample) -> None:
         """Take note of the newest image. Before configuration it is ignored, like the other inputs."""
         if self._guards is not None:
-            pose = self._guards.pose.pose
+            # Only motion of our own must show: what a pose does while the arm holds, because it is wrong or somebody
+            # moves the arm by hand, would else be held against a picture that stays the same until the arm moves.
+            pose = self._guards.pose.pose if self._state in _ENGAGED else None
             self._guards.image.observe(sample, None if pose is None else pose.position)
 
     def observe_pose(self, sample: PoseSample) -> None:

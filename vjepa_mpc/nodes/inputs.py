@@ -8,7 +8,7 @@ from typing import Any
 
 from geometry_msgs.msg import PoseStamped
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image, JointState
 from std_msgs.msg import Bool
 
@@ -39,8 +39,9 @@ class Inputs:
         topics = settings.topics
         kind, image = (CompressedImage, f"{topics.image}/compressed") if compressed else (Image, topics.image)
         self._subscriptions = [
-            node.create_subscription(kind, image, self._on_image, qos_profile_sensor_data),
+            # Poses come first when both are waiting, so that an image is never compared with an older pose.
             node.create_subscription(PoseStamped, topics.pose, self._on_pose, NEWEST),
+            node.create_subscription(kind, image, self._on_image, NEWEST),
             node.create_subscription(Bool, topics.motion_allowed, self._on_motion_allowed, 1),
         ]
         if settings.gripper_joint:
