@@ -18,9 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from rig import ROOT, Recorder, Rig, goal_picture
 
-from vjepa_mpc.tools.processes import NodeProcess
-
-DOMAIN = 101 + os.getpid() % 100  # away from the demo's domains, and from another test run's
+from vjepa_mpc.tools.processes import DomainLease, NodeProcess, local_environment
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -33,7 +31,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def domain() -> int:
     """ROS domain id of this test run."""
-    return DOMAIN
+    domain_id = DomainLease().domain_id
+    os.environ.update(local_environment(domain_id))
+    return domain_id
 
 
 @pytest.fixture(scope="session")

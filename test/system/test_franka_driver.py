@@ -33,6 +33,7 @@ PERIOD = 0.02  # seconds between set-points
 SPEED = 0.1  # m/s of the set-points
 ARRIVED = 0.003  # metres
 TIMEOUT = 20.0
+START_TIMEOUT = 120.0
 
 
 class Operator(DemoLink):
@@ -148,7 +149,7 @@ def operator(domain: int, sim: list[NodeProcess]) -> Iterator[Operator]:
         ) as driver,
         Operator(domain) as link,
     ):
-        link.wait_until(lambda: link.condition == "READY" and link.allowed, 60.0)
+        link.wait_until(lambda: link.condition == "READY" and link.allowed, START_TIMEOUT)
         yield link
         assert driver.stop() == 0, driver.output()
         sys.stdout.write(driver.output())
@@ -208,5 +209,5 @@ def test_lost_connection_is_named_and_comes_back(operator: Operator, sim: list[N
     answer = operator.call(Trigger, "franka_driver/recover", Trigger.Request())
     assert not answer.success and "CONNECTION_LOST" in answer.message
     sim.append(start_sim(sim[0].log.with_name("sim_node_2.log"), domain))
-    operator.wait_until(lambda: operator.condition == "READY" and operator.allowed, 60.0)
+    operator.wait_until(lambda: operator.condition == "READY" and operator.allowed, START_TIMEOUT)
     operator.go(operator.rest() + np.array([0.02, 0.0, 0.0]))

@@ -25,7 +25,7 @@ from vjepa_mpc.sim.tasks import PickPlaceTask, ReachTask, TaskGoal
 from vjepa_mpc.tools.demo_link import DemoLink, LinkError, View, describe
 from vjepa_mpc.tools.demo_report import Episode, save_json, save_plot, success_rate, table
 from vjepa_mpc.tools.demo_video import FPS, DemoVideo, Moment
-from vjepa_mpc.tools.processes import NodeProcess
+from vjepa_mpc.tools.processes import DomainLease, NodeProcess, local_environment
 
 TASKS: dict[str, type[ReachTask] | type[PickPlaceTask]] = {"pick_place": PickPlaceTask, "reach": ReachTask}
 ARMS = ("sim", "libfranka")
@@ -220,9 +220,7 @@ def parser() -> argparse.ArgumentParser:
         "--require", type=float, default=REQUIRED_RATE, help="share that must succeed for exit status 0"
     )
     result.add_argument("--out", type=Path, default=Path("results/demo"), help="folder of video, plot and results.json")
-    result.add_argument(
-        "--domain", type=int, default=None, help="ROS domain id (default: one derived from the process)"
-    )
+    result.add_argument("--domain", type=int, default=None, help="ROS domain id (default: a free one)")
     return result
 
 
@@ -267,10 +265,11 @@ def main(args: Sequence[str] | None = None) -> int:
     """Entry point; exit status 0 when enough episodes succeeded, 2 when not, 1 after an error."""
     arguments = parser().parse_args(args)
     count = arguments.episodes or DEFAULT_EPISODES[arguments.task]
-    domain = arguments.domain if arguments.domain is not None else 1 + os.getpid() % 100
+    domain = arguments.domain if arguments.domain is not None else DomainLease().domain_id
     out: Path = arguments.out
     out.mkdir(parents=True, exist_ok=True)
     print(f"{arguments.task}: {count} episodes, seed {arguments.seed}; the nodes are on ROS domain {domain}")
+    os.environ.update(local_environment(domain))
     with ExitStack() as stack:
         nodes = start_nodes(stack, out, domain, arguments.checkpoint, arguments.arm)
         link = stack.enter_context(DemoLink(domain))

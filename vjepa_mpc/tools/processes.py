@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +21,8 @@ MODULES = {
     "sim_node": "vjepa_mpc.nodes.sim_node",
 }
 STOP_TIMEOUT = 10.0  # seconds
+# A parent that is killed cannot stop its nodes; on Linux the kernel does it then.
+_DIE_WITH_PARENT = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
 
 
 def local_environment(domain_id: int) -> dict[str, str]:
@@ -29,6 +34,39 @@ def local_environment(domain_id: int) -> dict[str, str]:
         "ROS_LOCALHOST_ONLY": "1" if os.environ.get("ROS_DISTRO") == "humble" else "0",
         "PYTHONUNBUFFERED": "1",
     }
+
+
+class DomainLease:
+    """A ROS domain id that nobody else on this machine who asks in this way has, for this process's lifetime.
+
+    Two systems in one domain would obey each other's messages: two arms would follow one planner.
+    """
+
+    # Domains up to 101 use ports below those that Linux hands out to clients.
+    DOMAINS = range(1, 102)
+
+    def __init__(self) -> None:
+        # Starting anywhere keeps apart users who cannot see each other's locks.
+        first = os.getpid() % len(self.DOMAINS)
+        for domain in [*self.DOMAINS[first:], *self.DOMAINS[:first]]:
+            if self._take(Path(tempfile.gettempdir()) / f"ros_domain_{domain}.lock"):
+                self.domain_id = domain
+                return
+        raise RuntimeError("every ROS domain from 1 to 101 is taken on this machine: end some of them")
+
+    @staticmethod
+    def _take(path: Path) -> bool:
+        """Lock a file; the lock goes with the process."""
+        try:
+            handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
+        except OSError:  # another user's
+            return False
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(handle)
+            return False
+        return True
 
 
 class NodeProcess:
@@ -56,7 +94,7 @@ class NodeProcess:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self.name, self.log = name, log
-        command = [sys.executable, "-m", MODULES[name], "--ros-args"]
+        command = [*_DIE_WITH_PARENT, sys.executable, "-m", MODULES[name], "--ros-args"]
         for file in params_files:
             command += ["--params-file", str(file)]
         for key, value in (parameters or {}).items():
