@@ -13,6 +13,7 @@ from concurrent.futures import Future as ThreadFuture
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from geometry_msgs.msg import PoseStamped
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from rclpy.task import Future
@@ -67,7 +68,8 @@ class FrankaDriver(Node):
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 1)
         self.create_subscription(PoseStamped, "target_pose", self._on_target, NEWEST)
         self.create_subscription(Float64MultiArray, "gripper_position_controller/commands", self._on_gripper, NEWEST)
-        self.create_service(Trigger, "~/recover", self._on_recover)
+        # A group of its own: while its answer is awaited, the others go on.
+        self.create_service(Trigger, "~/recover", self._on_recover, callback_group=MutuallyExclusiveCallbackGroup())
         self.create_timer(CONDITION_PERIOD, self._publish_condition)
 
     def start(self) -> None:
