@@ -86,7 +86,8 @@ def save_plot(path: Path, task: str, episodes: Sequence[Episode]) -> None:
         style = "-" if episode.reached else "--"
         label = f"episode {episode.index + 1}" + ("" if episode.reached else " (not reached)")
         (line,) = upper.plot(episode.times, 100 * np.array(episode.distances), style, lw=1.6, label=label)
-        lower.plot(episode.step_times, episode.energies, style, marker=".", color=line.get_color(), lw=1.2)
+        for times, energies in _by_sub_goal(episode):
+            lower.plot(times, energies, style, marker=".", color=line.get_color(), lw=1.2)
         if len(episodes) == 1:
             for change in _changes(episode):
                 upper.axvline(change, color="0.85", lw=1, zorder=0)
@@ -107,6 +108,16 @@ def save_plot(path: Path, task: str, episodes: Sequence[Episode]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=130)
     pyplot.close(figure)
+
+
+def _by_sub_goal(episode: Episode) -> list[tuple[list[float], list[float]]]:
+    """Times and energies, a pair for each sub-goal: energies to different images do not belong on one line."""
+    pieces: dict[int, tuple[list[float], list[float]]] = {}
+    for time, energy, sub_goal in zip(episode.step_times, episode.energies, episode.sub_goals, strict=True):
+        times, energies = pieces.setdefault(sub_goal, ([], []))
+        times.append(time)
+        energies.append(energy)
+    return list(pieces.values())
 
 
 def _changes(episode: Episode) -> list[float]:
