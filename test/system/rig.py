@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 import numpy as np
 import yaml
 from geometry_msgs.msg import PoseStamped
-from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.srv import GetParameters, SetParametersAtomically
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
@@ -105,12 +104,6 @@ class Recorder(DemoLink):
         """The present value of a parameter."""
         answer = self.call(GetParameters, f"{node}/get_parameters", GetParameters.Request(names=[name]))
         return Parameter.from_parameter_msg(_named(name, answer.values[0])).value
-
-    def change_state(self, node: str, label: str) -> bool:
-        """A lifecycle transition by its label."""
-        request = ChangeState.Request()
-        request.transition.label = label
-        return bool(self.call(ChangeState, f"{node}/change_state", request).success)
 
 
 def _named(name: str, value: Any) -> Any:

@@ -15,12 +15,14 @@ import pytest
 
 pytest.importorskip("franky", reason="franky-control is not installed")
 
+from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped
 from rclpy.qos import QoSProfile
-from rig import ROOT
+from rig import ROOT, Rig
 from std_msgs.msg import Bool, Float64MultiArray
 from std_srvs.srv import SetBool, Trigger
+from vjepa_mpc.srv import RenderGoal, SetGoal
 
 from vjepa_mpc.nodes.conversions import pose_message
 from vjepa_mpc.tools.demo_link import DemoLink
@@ -117,7 +119,7 @@ class Operator(DemoLink):
 
 
 def start_sim(log: Path, domain: int) -> NodeProcess:
-    parameters = {"libfranka_address": ADDRESS, "image_rate": "2.0", "image_size": "64"}
+    parameters = {"libfranka_address": ADDRESS, "image_rate": "5.0", "image_size": "128"}
     return NodeProcess(
         "sim_node",
         log,
@@ -199,6 +201,29 @@ def test_user_stop_stops_until_it_is_released(operator: Operator) -> None:
     assert operator.call(SetBool, "sim_node/user_stop", SetBool.Request(data=False)).success
     operator.ready()
     operator.go(operator.position() + np.array([0.0, -0.02, 0.0]))
+
+
+def test_planner_reaches_a_goal_picture(operator: Operator, sim: list[NodeProcess], domain: int) -> None:
+    start = np.array([0.50, 0.0, 0.20])
+    operator.go(start)
+    goal = operator.rest() + np.array([0.03, 0.05, -0.04])
+    request = RenderGoal.Request(pose=pose_message(goal, DOWN, "base", Time()))
+    picture = operator.call(RenderGoal, "sim_node/render_goal", request)
+    assert picture.success, picture.message
+    with NodeProcess(
+        "planner_node",
+        sim[0].log.with_name("planner_node.log"),
+        domain,
+        params_files=[ROOT / "config/planner.yaml", ROOT / "config/robots/sim.yaml"],
+        parameters=Rig.checkpoint(),
+        remappings={"__ns": f"/{NAMESPACE}"},
+    ) as planner:
+        operator.wait_for_status(lambda status: status.reason == "NO_GOAL", START_TIMEOUT)
+        answer = operator.call(SetGoal, "planner_node/set_goal", SetGoal.Request(images=[picture.image], steps=[5]))
+        assert answer.success, answer.message
+        operator.wait_for_status(lambda status: status.reason == "GOAL_FINISHED", START_TIMEOUT)
+        left = float(np.linalg.norm(operator.position() - goal))
+        assert left < 0.02, f"{left:.3f} m from the goal\n{planner.output()}"
 
 
 def test_lost_connection_is_named_and_comes_back(operator: Operator, sim: list[NodeProcess], domain: int) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import rclpy
 from geometry_msgs.msg import PoseStamped
+from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.srv import SetParametersAtomically
 from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
@@ -27,6 +28,7 @@ from vjepa_mpc.msg import PlanStatus
 from vjepa_mpc.nodes.conversions import encode_png, image_to_rgb, position_of, quaternion_of
 from vjepa_mpc.srv import SetGoal
 
+AT_START = 0.02  # metres
 ANSWER_TIMEOUT = 30.0  # seconds; a node that is starting loads its model first
 
 
@@ -87,8 +89,13 @@ class DemoLink:
     # -- doing ------------------------------------------------------------------------------------------------------
 
     def reset(self, start_pose: np.ndarray, block_position: np.ndarray, block_yaw: float) -> None:
-        """Put the simulated arm and the block at a start; there must be no goal, or the arm would move on."""
+        """Put the simulated arm and the block at a start, while the planner is inactive and has no goal.
+
+        An active planner would take the jump for a fault, and its last set-points would move the arm back.
+        """
+        self.wait_for_status(is_active, ANSWER_TIMEOUT)
         self.call(Trigger, "planner_node/clear_goal", Trigger.Request())
+        self.change_state("planner_node", "deactivate")
         values = {
             "start_pose": [float(value) for value in start_pose],
             "block_position": [float(value) for value in block_position],
@@ -102,7 +109,27 @@ class DemoLink:
         answer = self.call(Trigger, "sim_node/reset", Trigger.Request())
         if not answer.success:
             raise LinkError(f"sim_node cannot reset: {answer.message}")
-        self.call(Trigger, "planner_node/resume", Trigger.Request())  # whatever stopped it in the last episode
+        self._wait_for_arm_at(start_pose[:3])
+        if not self.change_state("planner_node", "activate"):
+            raise LinkError("planner_node does not let itself be activated: see its log")
+        self.wait_for_status(is_active, ANSWER_TIMEOUT)
+
+    def change_state(self, node: str, label: str) -> bool:
+        """A lifecycle transition by its label; whether it was made."""
+        request = ChangeState.Request()
+        request.transition.label = label
+        return bool(self.call(ChangeState, f"{node}/change_state", request).success)
+
+    def _wait_for_arm_at(self, position: np.ndarray) -> None:
+        """Until the measured pose is there, and a camera image has come since."""
+
+        def there() -> bool:
+            return self._pose is not None and bool(np.linalg.norm(position_of(self._pose) - position) < AT_START)
+
+        with self._changed:
+            if not self._changed.wait_for(there, ANSWER_TIMEOUT):
+                raise LinkError(f"the arm is not at its start {position.tolist()} after {ANSWER_TIMEOUT:.0f} s")
+        self.wait_for_view()
 
     def set_goal(self, images: Sequence[np.ndarray], steps: Sequence[int]) -> int:
         """Show the planner what to reach; the goal's id."""
@@ -221,6 +248,11 @@ class DemoLink:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def is_active(status: PlanStatus) -> bool:
+    """Whether the planner was active when it said this."""
+    return status.reason not in ("NOT_CONFIGURED", "NOT_ACTIVE")
 
 
 def describe(status: PlanStatus | None) -> str:
