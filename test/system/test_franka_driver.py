@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +46,21 @@ class Operator(DemoLink):
         self.allowed: bool | None = None
         self.condition = ""
         super().__init__(domain, namespace=NAMESPACE)
-        self._target_out = self._node.create_publisher(PoseStamped, "target_pose", QoSProfile(depth=1))
+        self._target_out = self._target_publisher()
         self._hand_out = self._node.create_publisher(Float64MultiArray, "gripper_position_controller/commands", 1)
         self._node.create_subscription(Bool, "motion_allowed", self._on_allowed, 1)
         self._node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
         self._tick = threading.Event()
+
+    def _target_publisher(self) -> Any:
+        return self._node.create_publisher(PoseStamped, "target_pose", QoSProfile(depth=1))
+
+    @contextmanager
+    def leave_to_planner(self) -> Iterator[None]:
+        """Be no publisher of targets for a while: the planner does not move beside another one."""
+        self._node.destroy_publisher(self._target_out)
+        yield
+        self._target_out = self._target_publisher()
 
     def _on_allowed(self, message: Bool) -> None:
         with self._changed:
@@ -210,14 +221,15 @@ def test_planner_reaches_a_goal_picture(operator: Operator, sim: list[NodeProces
     request = RenderGoal.Request(pose=pose_message(goal, DOWN, "base", Time()))
     picture = operator.call(RenderGoal, "sim_node/render_goal", request)
     assert picture.success, picture.message
-    with NodeProcess(
+    planner = NodeProcess(
         "planner_node",
         sim[0].log.with_name("planner_node.log"),
         domain,
         params_files=[ROOT / "config/planner.yaml", ROOT / "config/robots/sim.yaml"],
         parameters=Rig.checkpoint(),
         remappings={"__ns": f"/{NAMESPACE}"},
-    ) as planner:
+    )
+    with planner, operator.leave_to_planner():
         operator.wait_for_status(lambda status: status.reason == "NO_GOAL", START_TIMEOUT)
         answer = operator.call(SetGoal, "planner_node/set_goal", SetGoal.Request(images=[picture.image], steps=[5]))
         assert answer.success, answer.message
