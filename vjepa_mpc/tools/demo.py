@@ -34,7 +34,6 @@ DEFAULT_EPISODES = {"pick_place": 3, "reach": 6}
 REQUIRED_RATE = 0.8
 DEMO_ENTROPY = 0xDE30  # keeps the demo's starts apart from those of training and evaluation
 STEP_TIMEOUT = 60.0  # seconds without a step; even a busy machine takes a few only
-START_TOLERANCE = 0.02  # metres
 VIDEO_SPEED = 3  # simulated seconds a second of film
 
 
@@ -84,7 +83,7 @@ class Demo:
     def _episode(self, index: int, task: Any, goals: Sequence[TaskGoal]) -> Episode:
         self._link.reset(task.start_pose, task.block_position, task.block_yaw)
         self._video.start_episode()
-        scene = self._wait_at(task.start_pose)
+        scene = self._look()
         episode = Episode(index=index, start_distance=task.start_distance(scene))
         goal_id = self._link.set_goal([goal.image for goal in goals], [goal.steps for goal in goals])
         self._follow(episode, goal_id, task, goals)
@@ -94,18 +93,6 @@ class Demo:
         self._film(episode, task, goals, len(goals) - 1, scene, "reached" if episode.reached else "not reached")
         self._video.hold(1.5)
         return episode
-
-    def _wait_at(self, start: np.ndarray) -> Scene:
-        """The scene once the measured pose is that of the start; a driver needs a moment to notice a reset.
-
-        Raises:
-            LinkError: it does not get there.
-        """
-        deadline = time.monotonic() + STEP_TIMEOUT
-        while np.linalg.norm((scene := self._look()).pose[:3] - start[:3]) > START_TOLERANCE:
-            if time.monotonic() > deadline:
-                raise LinkError(f"the arm is at {scene.pose[:3].round(3)} instead of its start {start[:3].round(3)}")
-        return scene
 
     def _look(self) -> Scene:
         return Scene(view=self._link.wait_for_view(), config=self._config)
