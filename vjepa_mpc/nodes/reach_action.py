@@ -76,11 +76,12 @@ class ReachAction:
                 return
             self._note(session, step)
             session.steps[step.goal_index] = step.goal_step
-            start, here = session.start, self._position()
+            here = self._position()
+            session.start = here if session.start is None else session.start
             feedback = ReachGoal.Feedback(sub_goal=step.goal_index, step=step.goal_step, energy=float(step.energy))
             feedback.action, feedback.plan_time = step.actions[0].tolist(), seconds
-            if start is not None and here is not None:
-                feedback.distance_moved = float(np.linalg.norm(here - start))
+            if here is not None and session.start is not None:
+                feedback.distance_moved = float(np.linalg.norm(here - session.start))
             session.handle.publish_feedback(feedback)
 
     def ended(self, goal_id: int, step: MPCStep) -> None:
