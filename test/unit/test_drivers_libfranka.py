@@ -55,6 +55,26 @@ def test_targets_replace_each_other_without_end() -> None:
     np.testing.assert_allclose(robot.motions[-1].target.translation, HERE + 0.01)
 
 
+def test_a_target_that_stays_is_not_sent_again() -> None:
+    arm, robot = connect()
+    for jitter in (0.0, 1e-5, -1e-5):
+        arm.follow(HERE + jitter, DOWN)
+    assert len(robot.motions) == 1
+    arm.hold()
+    arm.follow(HERE, DOWN)
+    assert len(robot.motions) == 3  # the stop, and the target again
+
+
+def test_a_failed_trajectory_is_no_lost_connection() -> None:
+    arm, robot = connect()
+    arm.follow(HERE, DOWN)
+    robot.fails = RuntimeError("Motion planner failed with error code -111")
+    arm.follow(HERE + 0.01, DOWN)
+    arm.follow(HERE + 0.01, DOWN)
+    assert arm.condition[0] is Condition.READY
+    np.testing.assert_allclose(robot.motions[-1].target.translation, HERE + 0.01)
+
+
 def test_hold_stops_only_what_moves() -> None:
     arm, robot = connect()
     arm.hold()

@@ -60,6 +60,10 @@ class TableRobot(FrankaMujocoRobot):
             strength[:] = 0.0
         self._sim.data.qfrc_applied[:] = 0.0
         self.set_hand_goal(self.hand_width, np.inf, np.inf)
+        # Velocities and accelerations are differences of what was commanded: a jump of the arm is none.
+        for component in self._tracked_state_components.values():
+            for observer in component.observers.values():
+                observer.clear()
 
     @contextmanager
     def released(self) -> Iterator[None]:
