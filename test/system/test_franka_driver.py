@@ -48,7 +48,7 @@ class Operator(DemoLink):
         super().__init__(domain, namespace=NAMESPACE)
         self._target_out = self._target_publisher()
         self._hand_out = self._node.create_publisher(Float64MultiArray, "gripper_position_controller/commands", 1)
-        self._node.create_subscription(Bool, "motion_allowed", self._on_allowed, 1)
+        self._node.create_subscription(Bool, "planner_node/motion_allowed", self._on_allowed, 1)
         self._node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
         self._tick = threading.Event()
 

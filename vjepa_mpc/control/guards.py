@@ -9,7 +9,7 @@ import numpy as np
 from vjepa_mpc.control.cartesian import UNIT_TOLERANCE, CartesianPose
 from vjepa_mpc.control.reasons import Reason
 from vjepa_mpc.control.samples import GripperSample, ImageSample, Now, PoseSample
-from vjepa_mpc.control.sanity import check_state
+from vjepa_mpc.control.sanity import check_state, guess_quaternion
 from vjepa_mpc.control.supervisor_config import SupervisorConfig
 
 _BACKWARD_TOLERANCE = 0.05  # seconds that the ROS clock may be set back without a hold, as time services do
@@ -176,7 +176,7 @@ class PoseGuard:
             return Violation(Reason.POSE_NOT_FINITE, f"{values}, quaternion {np.asarray(sample.quaternion).tolist()}")
         norm = float(np.linalg.norm(sample.quaternion))
         if abs(norm - 1.0) > UNIT_TOLERANCE:
-            return Violation(Reason.POSE_NOT_UNIT, f"its length is {norm:.4f}")
+            return Violation(Reason.POSE_NOT_UNIT, f"its length is {norm:.4f}{guess_quaternion(sample.quaternion)}")
         return None
 
     def _jump_from(self, received: float, before: CartesianPose) -> str | None:
@@ -208,7 +208,7 @@ class PoseGuard:
 
 
 class GripperGuard:
-    """Watches the measured gripper closedness: finite, and fresh."""
+    """Watches the measured gripper closedness: finite, plausible, and fresh."""
 
     def __init__(self, config: SupervisorConfig) -> None:
         self._config = config
@@ -230,4 +230,6 @@ class GripperGuard:
             return None
         if not np.isfinite(self.newest.closedness):
             return Violation(Reason.GRIPPER_NOT_FINITE, f"closedness is {self.newest.closedness}")
+        if self.newest.implausible:
+            return Violation(Reason.INPUT_IMPLAUSIBLE, self.newest.implausible)
         return _check_age(self.newest, now, timeout, self._config.future_tolerance, _GRIPPER_AGE)

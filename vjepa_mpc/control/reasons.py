@@ -73,6 +73,17 @@ class Reason(Enum):
     GRIPPER_FROM_FUTURE = (Effect.HOLDS, "the newest gripper position lies in the future", "Synchronise the clocks.")
     GRIPPER_NOT_FINITE = (Effect.HOLDS, "the gripper position is not finite", "Check who publishes joint_states.")
 
+    GRIPPER_ABSENT = (
+        Effect.HOLDS,
+        "nobody serves the gripper's action",
+        "Start the gripper's driver, or correct topics.gripper.",
+    )
+    GRIPPER_REFUSED = (
+        Effect.HOLDS,
+        "the gripper did not do what it was told",
+        "See its driver's log. The next plan tells it again.",
+    )
+
     CLOCK_JUMPED = (Effect.HOLDS, "the ROS clock went back", "Check the time source; inputs need new stamps.")
     MOTION_NOT_ALLOWED = (Effect.HOLDS, "the robot does not allow motion", "Clear its stop, reflex or mode.")
     OTHER_PUBLISHER = (Effect.HOLDS, "somebody else publishes targets, too", "Stop the other publisher.")

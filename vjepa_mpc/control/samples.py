@@ -63,11 +63,16 @@ class PoseSample:
 
 @dataclass(frozen=True)
 class GripperSample:
-    """A measured gripper closedness (0 open … 1 closed), header stamp in ROS and reception in steady seconds."""
+    """A measured gripper closedness (0 open … 1 closed), header stamp in ROS and reception in steady seconds.
+
+    Attributes:
+        implausible: what looks wrong about the joint position that it comes from, in words.
+    """
 
     closedness: float
     stamp: float
     received: float
+    implausible: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

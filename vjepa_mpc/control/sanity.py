@@ -30,6 +30,7 @@ FINDINGS = (
 _REACH = 1.3  # metres from the base that an arm with a long tool on a raised mount may get
 _LARGEST_CENTIMETRES = 150.0  # what reads more is in millimetres
 _LARGEST_EULER = 1.5 * np.pi + 0.1  # roll is kept in (-π/2, 3π/2]
+_LARGEST_COMPONENT = 1.01  # of a quaternion, with rounding
 _COLUMN = (0.1, 0.3)  # radius and height of the base, where no end effector gets
 _FAR_FROM_WORKSPACE = 0.5  # metres
 _CLOSEDNESS_SLACK = 0.01
@@ -79,6 +80,16 @@ def check_gripper_joint(
         f"({joint.closed_position:g}); set those to what it really reads"
     )
     return (Finding("GRIPPER_JOINT_RANGE", message),)
+
+
+def guess_quaternion(quaternion: np.ndarray) -> str:
+    """What somebody may have put into a quaternion [4] that is none, as the end of a sentence; empty if unknown."""
+    largest = float(np.abs(quaternion).max())
+    if largest == 0.0:
+        return "; nobody filled it in"
+    if largest > _LARGEST_EULER:
+        return "; are these Euler angles in degrees?"
+    return "; are these Euler angles?" if largest > _LARGEST_COMPONENT else ""
 
 
 def _check_position(position: np.ndarray, euler: np.ndarray, workspace: WorkspaceBox | None) -> list[Finding]:

@@ -83,6 +83,7 @@ class Supervisor:
         self._wrong_at = 0.0
         self._planning_since: float | None = None
         self._motion_allowed: bool | None = None
+        self._motion_refusal = ""
         self._others: tuple[str, ...] = ()
 
     @property
@@ -185,9 +186,9 @@ class Supervisor:
         if self._guards is not None:
             self._guards.gripper.observe(sample)
 
-    def motion_allowed(self, allowed: bool | None) -> None:
-        """What the robot's mode says; None if nobody says anything."""
-        self._motion_allowed = allowed
+    def motion_allowed(self, allowed: bool | None, refusal: str = "") -> None:
+        """What the robot's mode says; None if nobody says anything. ``refusal``: who does not allow it, in words."""
+        self._motion_allowed, self._motion_refusal = allowed, refusal
 
     def other_publishers(self, names: Sequence[str]) -> None:
         """Who else publishes on the target topic."""
@@ -266,7 +267,7 @@ class Supervisor:
     def _first_violation(self, guards: _Guards, now: Now) -> Violation | None:
         violation = guards.clock.check(now)
         if violation is None and self._motion_allowed is False:
-            violation = Violation(Reason.MOTION_NOT_ALLOWED, "")
+            violation = Violation(Reason.MOTION_NOT_ALLOWED, self._motion_refusal)
         if violation is None and self._others:
             violation = Violation(Reason.OTHER_PUBLISHER, ", ".join(self._others))
         if violation is None:

@@ -1,7 +1,7 @@
 """A Franka without ros2_control: libfranka behind the topics that the planner uses. Run by `franka_driver`.
 
-Publishes ``current_pose``, ``joint_states``, ``motion_allowed`` and ``/diagnostics``; obeys ``target_pose`` and
-``gripper_position_controller/commands``. Service ``~/recover``. The thread that talks to the arm is
+Publishes ``current_pose``, ``joint_states``, ``planner_node/motion_allowed`` and ``/diagnostics``; obeys
+``target_pose`` and ``gripper_position_controller/commands``. Service ``~/recover``. The thread that talks to the arm is
 :class:`~vjepa_mpc.drivers.arm_loop.ArmLoop`'s, those of the hand are :class:`~vjepa_mpc.drivers.hand.LibfrankaHand`'s;
 callbacks only hand things over.
 """
@@ -31,6 +31,8 @@ from vjepa_mpc.nodes.franka_parameters import ENTRIES, DriverSettings, build_set
 from vjepa_mpc.nodes.live_parameters import LiveParameters, ParameterError
 
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
+# The planner's own ~/motion_allowed; remap it if that node has another name.
+MOTION_ALLOWED = "planner_node/motion_allowed"
 UNIT_TOLERANCE = 1e-3
 CONDITION_PERIOD = 0.05  # seconds
 DIAGNOSTICS_EVERY = 20  # condition periods
@@ -64,7 +66,7 @@ class FrankaDriver(Node):
             self._hand = LibfrankaHand(lambda: franky.Gripper(settings.arm.robot_ip), settings.hand)
         self._pose_out = self.create_publisher(PoseStamped, "current_pose", qos_profile_sensor_data)
         self._joints_out = self.create_publisher(JointState, "joint_states", qos_profile_sensor_data)
-        self._allowed_out = self.create_publisher(Bool, "motion_allowed", NEWEST)
+        self._allowed_out = self.create_publisher(Bool, MOTION_ALLOWED, NEWEST)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 1)
         self.create_subscription(PoseStamped, "target_pose", self._on_target, NEWEST)
         self.create_subscription(Float64MultiArray, "gripper_position_controller/commands", self._on_gripper, NEWEST)

@@ -13,11 +13,16 @@ from sensor_msgs.msg import CompressedImage, Image, JointState
 from std_msgs.msg import Bool
 
 from vjepa_mpc.control.samples import GripperSample, ImageSample, PoseSample, image_digest
+from vjepa_mpc.control.sanity import check_gripper_joint
+from vjepa_mpc.nodes import optional_interfaces
 from vjepa_mpc.nodes.conversions import position_of, quaternion_of, seconds
 from vjepa_mpc.nodes.parameters import Settings
 
 # A reliable subscriber gets nothing from best-effort publishers, as franka_ros2's pose is; a best-effort one gets all.
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+# Of FrankaRobotState. In all its other modes the robot does not obey, or its user moves it by hand.
+MODE_PREFIX = "ROBOT_MODE_"
+MOVING_MODES = ("IDLE", "MOVE")
 
 
 class Inputs:
@@ -27,12 +32,12 @@ class Inputs:
         image: sample and message, None before the first one.
         pose: newest pose, None before the first one.
         gripper: newest finger position as closedness, None before the first one.
-        motion_allowed: what the robot's mode admits, None while nobody says.
     """
 
     def __init__(self, node: Node, settings: Settings) -> None:
         self.forget()
-        self.motion_allowed: bool | None = None
+        self._permission: bool | None = None
+        self._robot_mode: str | None = None
         self._node = node
         self._settings = settings
         compressed = settings.image_transport == "compressed"
@@ -48,6 +53,28 @@ class Inputs:
             self._subscriptions.append(
                 node.create_subscription(JointState, topics.joint_states, self._on_joints, NEWEST)
             )
+        if topics.robot_state:
+            robot_state = optional_interfaces.franka_robot_state()
+            self._subscriptions.append(
+                node.create_subscription(robot_state, topics.robot_state, self._on_robot_state, NEWEST)
+            )
+
+    @property
+    def motion_allowed(self) -> bool | None:
+        """Whether the robot admits motion; None while nobody says."""
+        if self._permission is None and self._robot_mode is None:
+            return None
+        return not self.motion_refusal
+
+    @property
+    def motion_refusal(self) -> str:
+        """Who does not admit motion, in words; empty when nobody objects."""
+        refusals = []
+        if self._permission is False:
+            refusals.append(f"{self._settings.topics.motion_allowed} is false")
+        if self._robot_mode not in (None, *MOVING_MODES):
+            refusals.append(f"{self._settings.topics.robot_state} says {self._robot_mode}")
+        return ", ".join(refusals)
 
     def forget(self) -> None:
         """Wait for new messages; what came before may be long past."""
@@ -80,8 +107,25 @@ class Inputs:
             return  # others publish joints on this topic, too
         index = names.index(self._settings.gripper_joint)
         position = message.position[index] if index < len(message.position) else math.nan
-        closedness = self._settings.finger.closedness(position)
-        self.gripper = GripperSample(closedness, seconds(message.header.stamp), time.monotonic())
+        finger, guards = self._settings.finger, self._settings.supervisor
+        found = check_gripper_joint(position, finger, frozenset() if guards is None else guards.ignore_sanity)
+        self.gripper = GripperSample(
+            finger.closedness(position),
+            seconds(message.header.stamp),
+            time.monotonic(),
+            implausible="; ".join(map(str, found)),
+        )
 
     def _on_motion_allowed(self, message: Bool) -> None:
-        self.motion_allowed = message.data
+        self._permission = message.data
+
+    def _on_robot_state(self, message: Any) -> None:
+        self._robot_mode = robot_mode(message)
+
+
+def robot_mode(message: Any) -> str:
+    """The name of a FrankaRobotState's mode, e.g. REFLEX."""
+    for name in dir(message):
+        if name.startswith(MODE_PREFIX) and getattr(message, name) == message.robot_mode:
+            return name.removeprefix(MODE_PREFIX)
+    return f"unknown mode {message.robot_mode}"

@@ -9,11 +9,13 @@ from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Float64MultiArray
 
+from vjepa_mpc.control.guards import Violation
 from vjepa_mpc.control.setpoints import Setpoint
 from vjepa_mpc.control.step import MPCStep
 from vjepa_mpc.control.supervisor import Decision
 from vjepa_mpc.msg import PlanStatus
 from vjepa_mpc.nodes.conversions import pose_message, twist_message
+from vjepa_mpc.nodes.gripper_output import make_gripper_output
 from vjepa_mpc.nodes.parameters import Settings
 
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
@@ -23,24 +25,27 @@ LATCHED = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 class Outputs:
-    """Publishers. The set-points' ones are a lifecycle node's: they are mute while the node is not active."""
+    """Publishers. The set-points' one is a lifecycle node's: it is mute while the node is not active.
+
+    Raises:
+        MissingInterfaceError: a parameter asks for a package that is not installed.
+    """
 
     def __init__(self, node: LifecycleNode, settings: Settings) -> None:
         self._node = node
         self._frame_id = settings.frame_id
-        self._finger = settings.finger
         self._make_target = self._pose_target if settings.output == "pose" else self._twist_target
         kind = PoseStamped if settings.output == "pose" else TwistStamped
         self._target = node.create_lifecycle_publisher(kind, settings.topics.target, NEWEST)
-        self._gripper = node.create_lifecycle_publisher(Float64MultiArray, settings.topics.gripper, NEWEST)
+        self._gripper = make_gripper_output(node, settings)
         self._status = node.create_publisher(PlanStatus, "~/status", LATCHED)
         self._plan = node.create_publisher(PoseArray, "~/debug/plan", 1)
         self._energies = node.create_publisher(Float64MultiArray, "~/debug/energies", 1)
 
     def destroy(self) -> None:
         """End the publishers."""
-        for publisher in (self._target, self._gripper):
-            self._node.destroy_lifecycle_publisher(publisher)
+        self._gripper.destroy()
+        self._node.destroy_lifecycle_publisher(self._target)
         for publisher in (self._status, self._plan, self._energies):
             self._node.destroy_publisher(publisher)
 
@@ -56,7 +61,11 @@ class Outputs:
 
     def gripper(self, closedness: float) -> None:
         """Command a closedness, 0 open to 1 closed."""
-        self._gripper.publish(Float64MultiArray(data=[self._finger.position(closedness)]))
+        self._gripper.command(closedness)
+
+    def gripper_trouble(self) -> Violation | None:
+        """What the gripper's connection has against moving: what lasts at every call, events once."""
+        return self._gripper.trouble()
 
     def status(self, decision: Decision, goal_id: int, step: MPCStep | None) -> None:
         """Say what the node does and why; ``step``: the newest planned one of this goal."""

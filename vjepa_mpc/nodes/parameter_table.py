@@ -13,6 +13,7 @@ from vjepa_mpc.control.limits import MotionLimits
 from vjepa_mpc.control.setpoints import SetpointSettings
 from vjepa_mpc.control.settle import SettleSettings
 from vjepa_mpc.control.supervisor import SupervisorConfig
+from vjepa_mpc.drivers.settings import HandSettings
 from vjepa_mpc.nodes.live_parameters import Entry
 from vjepa_mpc.planning import PRESETS, CEMConfig
 from vjepa_mpc.planning.config import Execute, Sampling, Update
@@ -22,6 +23,7 @@ EXECUTION_MODES = ("blocking",)
 CROPS = ("square", "droid")
 DTYPES = ("auto", "float32", "float16", "bfloat16")
 OUTPUTS = ("pose", "twist")
+GRIPPER_OUTPUTS = ("commands", "action")
 TRANSPORTS = ("raw", "compressed")
 GRIPPER_MODES = ("binary", "continuous")
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
@@ -109,10 +111,24 @@ def _topics() -> tuple[Entry, ...]:
         Entry("topics.image", "image", "Camera images in; with compressed transport, /compressed is appended."),
         Entry("topics.pose", "current_pose", "Measured end effector pose in (PoseStamped)."),
         Entry("topics.joint_states", "joint_states", "Finger position in (JointState)."),
-        Entry("topics.motion_allowed", "motion_allowed", "What the robot's mode admits, if somebody says (Bool)."),
+        Entry("topics.motion_allowed", "~/motion_allowed", "What the robot's mode admits, if somebody says (Bool)."),
+        Entry("topics.robot_state", "", "Robot mode in (franka_msgs/FrankaRobotState); empty: off."),
         Entry("topics.target", "target_pose", "Set-points out (PoseStamped, or TwistStamped with output twist)."),
-        Entry("topics.gripper", "gripper_position_controller/commands", "Finger position out (Float64MultiArray)."),
+        Entry("topics.gripper", "gripper_position_controller/commands", "Topic or action of the gripper."),
         Entry("output", "pose", "Set-points as poses, or as velocities for servo controllers.", choices=OUTPUTS),
+        Entry(
+            "gripper_output",
+            "commands",
+            "Finger positions as Float64MultiArray, or as goals of a GripperCommand action.",
+            choices=GRIPPER_OUTPUTS,
+        ),
+        Entry(
+            "gripper_max_effort",
+            defaults(HandSettings)["force"],
+            "Of GripperCommand, in N: what an object is held with; 0: the server's choice.",
+            0.0,
+            1e3,
+        ),
     )
 
 

@@ -40,22 +40,23 @@ class ModelSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Topics:
-    """Names before remapping.
+    """Names before remapping. Only ``robot_state`` may be empty: then nobody is asked.
 
     Raises:
-        ValueError: one is empty.
+        ValueError: another one is empty.
     """
 
     image: str
     pose: str
     joint_states: str
     motion_allowed: str
+    robot_state: str
     target: str
     gripper: str
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            if not getattr(self, field.name):
+            if not getattr(self, field.name) and field.name != "robot_state":
                 raise ValueError(f"topics.{field.name}='': give a topic name")
 
 
@@ -65,6 +66,8 @@ class Settings:
 
     Attributes:
         supervisor: None while no workspace is given, which the node refuses to be activated without.
+        gripper_output: "commands" (a topic) or "action".
+        gripper_max_effort: of GripperCommand goals, N.
         gripper_joint: name in joint_states; "" when there is no feedback.
         gripper_timeout: longest wait for the fingers after a command, seconds.
     """
@@ -80,6 +83,8 @@ class Settings:
     image_transport: str
     execution: str
     gripper: GripperSettings
+    gripper_output: str
+    gripper_max_effort: float
     gripper_joint: str
     finger: GripperJoint
     gripper_timeout: float
@@ -128,6 +133,8 @@ def build_settings(values: Values) -> Settings:
         image_transport=values["image_transport"],
         execution=values["execution"],
         gripper=GripperSettings(mode=values["gripper_mode"], threshold=values["gripper_threshold"]),
+        gripper_output=values["gripper_output"],
+        gripper_max_effort=values["gripper_max_effort"],
         gripper_joint=values["gripper_joint"],
         finger=GripperJoint(open_position=values["gripper_joint_open"], closed_position=values["gripper_joint_closed"]),
         gripper_timeout=values["settle.gripper_timeout"],

@@ -21,11 +21,12 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.task import Future
 from std_srvs.srv import SetBool, Trigger
 
-from vjepa_mpc.nodes import diagnostics, parameters, process
+from vjepa_mpc.nodes import diagnostics, optional_interfaces, parameters, process
 from vjepa_mpc.nodes.control_loop import ControlLoop
 from vjepa_mpc.nodes.goal_intake import sub_goals
 from vjepa_mpc.nodes.inputs import Inputs
 from vjepa_mpc.nodes.model import make_controller
+from vjepa_mpc.nodes.optional_interfaces import MissingInterfaceError
 from vjepa_mpc.nodes.outputs import Outputs
 from vjepa_mpc.nodes.parameters import Settings
 from vjepa_mpc.nodes.reach_action import ReachAction
@@ -73,6 +74,11 @@ class PlannerNode(LifecycleNode):
         """Load the world model and connect the inputs."""
         settings = self._settings.snapshot
         started = time.monotonic()
+        try:
+            optional_interfaces.check(settings)
+        except MissingInterfaceError as error:
+            self.get_logger().error(f"not configured: {error}")
+            return TransitionCallbackReturn.FAILURE
         try:
             controller = make_controller(settings)
         except Exception as error:  # rclpy drops exceptions of transitions without a word
