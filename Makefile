@@ -33,7 +33,7 @@ BENCH = rollout plan quality loop growth
 bench: build  ## every benchmark into results/bench/ (BENCH="rollout plan" chooses; half an hour on two CPU cores)
 	@$(IN_ENV) { python -c "import vjepa2" 2>/dev/null || python -m pip install --quiet --no-deps cc-vjepa2==0.0.3; }
 	@$(IN_ENV) for name in $(BENCH); do python benchmarks/bench_$$name.py --json results/bench/$$name.json || exit 1; done
-	@cat $(BENCH:%=results/bench/%.md) > results/bench/README.md
+	@{ printf '# Benchmarks\n\nBy `make bench`; what each measures is told in docs/performance.md.\n\n'; cat $(BENCH:%=results/bench/%.md); } > results/bench/README.md
 
 lint: build  ## ruff, and a type check of the ROS-free core
 	@$(IN_ENV) ruff check . && ruff format --check . && mypy

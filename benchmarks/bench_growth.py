@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import math
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import common
 import torch
+from matplotlib.figure import Figure
 
 from vjepa_mpc.worldmodel import MODEL_CONFIGS, build_world_model
 from vjepa_mpc.worldmodel.layers import layer_norm_features
@@ -44,10 +44,8 @@ def main() -> None:
         taken = [measure(replace(Case(), **{name: value}), dtype, options) for value in values]
         rows += [{"varied": name, "value": value, **times} for value, times in zip(values, taken, strict=True)]
         slopes[name] = slope(values, [times["median_s"] for times in taken])
-    common.finish(options, dtype, "Growth of the rollout's time", rows, log_log_slopes=slopes)
-    print("Log-log slope over the upper half: " + ", ".join(f"{name} {value:.2f}" for name, value in slopes.items()))
-    if options.json:
-        plot(rows, options.json.with_suffix(".png"))
+    growth = [{"varied": name, "log-log slope, upper half": round(value, 2)} for name, value in slopes.items()]
+    common.finish(options, dtype, "Growth of the rollout's time", rows, growth, plot(rows))
 
 
 @torch.no_grad()
@@ -77,10 +75,8 @@ def slope(values: tuple[int, ...], seconds: list[float]) -> float:
     return math.log(seconds[-1] / seconds[middle]) / math.log(values[-1] / values[middle])
 
 
-def plot(rows: list[dict[str, Any]], path: Path) -> None:
-    """Log-log curves of time against each size, relative to the smallest."""
-    from matplotlib.figure import Figure
-
+def plot(rows: list[dict[str, Any]]) -> Figure:
+    """Log-log curves of time against each size."""
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()
     for name in RANGES:
@@ -89,7 +85,7 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
     axes.set(xlabel="samples, steps, frames or pixels a side", ylabel="seconds an iteration")
     axes.grid(which="both", alpha=0.3)
     axes.legend()
-    figure.savefig(path, dpi=150)
+    return figure
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import Any
 
 import common
 import torch
+from matplotlib.figure import Figure
 from published import published_predictor, published_rollout
 from torch import Tensor
 
@@ -44,7 +45,14 @@ def main() -> None:
         for samples in options.samples or ([64, 256, 800] if on_gpu else [16])
         for horizon in options.horizons
     ]
-    common.finish(options, dtype, "Rollout against the packaged original", rows, config=config.to_dict()["predictor"])
+    common.finish(
+        options,
+        dtype,
+        "Rollout against the packaged original",
+        rows,
+        figure=plot(rows),
+        config=config.to_dict()["predictor"],
+    )
 
 
 @torch.no_grad()
@@ -67,7 +75,8 @@ def compare(model: VJEPAWorldModel, horizon: int, samples: int, options: argpars
         return published_rollout(original, context, pose.to(weights), actions.to(weights))
 
     error = max(largest_error(found, expected) for found, expected in zip(ours(), published(), strict=True))
-    seconds = common.side_by_side({"ours": ours, "published": published}, options.repeats, options.device)
+    contenders = {"ours": ours, "published": published}
+    seconds = common.side_by_side(contenders, options.repeats, options.device, warm=True)
     mine, theirs = common.spread(seconds["ours"]), common.spread(seconds["published"])
     return {
         "horizon": horizon,
@@ -82,6 +91,19 @@ def compare(model: VJEPAWorldModel, horizon: int, samples: int, options: argpars
 def largest_error(found: Tensor, expected: Tensor) -> float:
     """Largest absolute difference, relative to the largest value."""
     return float((found.double() - expected.double()).abs().max() / expected.double().abs().max())
+
+
+def plot(rows: list[dict[str, Any]]) -> Figure:
+    """How many times faster, against the horizon."""
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    for samples in dict.fromkeys(row["samples"] for row in rows):
+        points = [(row["horizon"], row["ratio"]) for row in rows if row["samples"] == samples]
+        axes.plot(*zip(*points, strict=True), marker="o", label=f"{samples} candidates")
+    axes.axhline(1.0, color="black", linewidth=0.8)
+    axes.set(xlabel="horizon in steps", ylabel="time of the original / ours", ylim=(0, None))
+    axes.legend()
+    return figure
 
 
 if __name__ == "__main__":

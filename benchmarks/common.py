@@ -1,4 +1,4 @@
-"""What the benchmarks share: timing side by side, the record of the machine, JSON and Markdown."""
+"""What the benchmarks share: timing side by side, the record of the machine, JSON, Markdown and plots."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from matplotlib.figure import Figure
 
 from vjepa_mpc.worldmodel import (
     VJEPAWorldModel,
@@ -44,6 +45,7 @@ def arguments(description: str, dtype: str = "auto") -> argparse.ArgumentParser:
 
 def begin(options: argparse.Namespace) -> torch.dtype:
     """Apply the options; returns the dtype."""
+    options.started, options.load = time.monotonic(), os.getloadavg()[0]
     set_cpu_threads(options.threads)
     keep_freed_memory()
     torch.manual_seed(options.seed)
@@ -61,17 +63,23 @@ def finish(
     title: str,
     rows: Sequence[Row],
     curves: Sequence[Row] = (),
+    figure: Figure | None = None,
     **more: Any,
 ) -> None:
-    """Print the rows (and the points of curves) as tables and write them with the record of the machine."""
-    tables = "\n\n".join(markdown(table) for table in (rows, curves) if table)
-    table = f"## {title}\n\n{tables}\n\n{_sentence(record(options, dtype))}\n"
-    print(table)
-    if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        content = {"title": title, **record(options, dtype), **more, "rows": list(rows), "curves": list(curves)}
-        options.json.write_text(json.dumps(content, indent=1) + "\n")
-        options.json.with_suffix(".md").write_text(table)
+    """Print the rows (and the points of curves) as tables; write them, and the plot, with the record of the machine."""
+    where = record(options, dtype)
+    text = "\n\n".join((f"## {title}", *(markdown(table) for table in (rows, curves) if table), _sentence(where)))
+    print(text)
+    if not options.json:
+        return
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    content = {"title": title, **where, **more, "rows": list(rows), "curves": list(curves)}
+    options.json.write_text(json.dumps(content, indent=1) + "\n")
+    if figure is not None:
+        image = options.json.with_suffix(".png")
+        figure.savefig(image, dpi=150)
+        text += f"\n\n![{title}]({image.name})"
+    options.json.with_suffix(".md").write_text(text + "\n\n")
 
 
 def record(options: argparse.Namespace, dtype: torch.dtype) -> dict[str, Any]:
@@ -85,19 +93,25 @@ def record(options: argparse.Namespace, dtype: torch.dtype) -> dict[str, Any]:
         "dtype": str(dtype).removeprefix("torch."),
         "threads": torch.get_num_threads(),
         "cores": os.cpu_count(),
-        "load": round(os.getloadavg()[0], 2),
+        "load": round(options.load, 2),  # before anything ran
         "seed": options.seed,
         "date": time.strftime("%Y-%m-%d"),
+        "took_s": round(time.monotonic() - options.started, 1),
     }
 
 
-def side_by_side(contenders: Mapping[str, Callable[[], Any]], repeats: int, device: str) -> dict[str, list[float]]:
-    """Seconds of each contender, run in turns so that a change of load meets all of them; one untimed turn first."""
+def side_by_side(
+    contenders: Mapping[str, Callable[[], Any]], repeats: int, device: str, warm: bool = False
+) -> dict[str, list[float]]:
+    """Seconds of each contender, run in turns so that a change of load meets all of them.
+
+    One untimed turn comes first, unless they are ``warm`` already.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
-    for turn in range(repeats + 1):
+    for turn in range(repeats if warm else repeats + 1):
         for name, run in contenders.items():
             taken = timed(run, device)
-            if turn:
+            if warm or turn:
                 seconds[name].append(taken)
     return seconds
 
@@ -144,7 +158,8 @@ def _significant(value: float) -> float:
 def _sentence(where: Row) -> str:
     return (
         f"Measured on {where['device']}, {where['threads']} CPU threads, {where['dtype']}, PyTorch {where['torch']}, "
-        f"commit {where['commit']}, seed {where['seed']}, {where['date']}, load average {where['load']}."
+        f"commit {where['commit']}, seed {where['seed']}, {where['date']}, load average before {where['load']}, "
+        f"in {where['took_s']:.0f} s."
     )
 
 
