@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from vjepa_mpc.control.gripper import CLOSED, OPEN, Gripper, GripperSettings
-from vjepa_mpc.control.pose import POSE_DIM, continue_branch, integrate_pose
+from vjepa_mpc.control.pose import POSE_DIM, continue_branch, integrate_pose, pose_difference
 from vjepa_mpc.control.step import MPCStep, Observation
 from vjepa_mpc.planning.budget import Pace
 from vjepa_mpc.planning.cem import CEMPlanner, PlanResult
@@ -66,6 +66,9 @@ class _Undo:
 
 class VisualMPC:
     """Plans one action at a time towards goal images.
+
+    An observation may be of an arm that is still moving: the world model then predicts what the camera will see where
+    the motion ends, and the next action is planned from there.
 
     Threads: one worker thread calls :meth:`prepare` and :meth:`step`, which take long. Any thread may set and clear
     goals and replace settings at any time; this returns at once, also while a step is being computed. A step works on
@@ -223,7 +226,8 @@ class VisualMPC:
         if goal is None:
             return self._without_action(run, observation, energy, ended, encode_seconds)
 
-        plan = self._plan(run, goal, config, latent, observation.pose)
+        latent = self._imagine(latent, observation, rotation)
+        plan = self._plan(run, goal, config, latent, observation.origin)
         actions = plan.actions.double().numpy()
         actions[:, :3] = actions[:, :3] @ rotation.T
         step = MPCStep(
@@ -233,14 +237,14 @@ class VisualMPC:
             goal_step=run.sequence.step + 1,
             step_budget=goal.steps,
             actions=actions,
-            target_pose=self._target(observation.pose, actions[0]),
+            target_pose=self._target(observation.origin, actions[0]),
             energy=energy,
             ended=ended,
             energies=plan.energies,
             encode_seconds=encode_seconds,
             plan_seconds=plan.timings["total"],
         )
-        return self._commit(run, goal, step, observation.pose[6])
+        return self._commit(run, goal, step, observation.origin[6])
 
     def _snapshot(self) -> tuple[_Run, CEMConfig, np.ndarray]:
         with self._lock:
@@ -254,6 +258,17 @@ class VisualMPC:
 
     def _encode(self, image: np.ndarray) -> Tensor:
         return self._world_model.encode(image[None], crop=self._crop)[0]
+
+    def _imagine(self, latent: Tensor, observation: Observation, rotation: np.ndarray) -> Tensor:
+        """What the camera will see at the observation's origin, as the world model predicts it from what it sees now."""
+        if observation.start is None:
+            return latent
+        action = pose_difference(torch.from_numpy(observation.pose), torch.from_numpy(observation.origin))
+        action[:3] = torch.from_numpy(rotation.T) @ action[:3]
+        pose = torch.as_tensor(observation.pose, dtype=torch.float32, device=latent.device)
+        with torch.no_grad():
+            rollout = self._world_model.start_rollout(latent, pose, samples=1, horizon=1, past_actions=None)
+            return rollout.step(action.float().to(latent.device)[None])[0].clone()
 
     def _encode_goals(self, run: _Run) -> bool:
         """Encode what is missing, one image at a time; False as soon as the goal is superseded."""
@@ -308,7 +323,7 @@ class VisualMPC:
         return self._gripper.update(closedness, float(step.actions[0, 6]))
 
     def _target(self, pose: np.ndarray, action: np.ndarray) -> np.ndarray:
-        """The measured position and the orientation commanded last, moved by the action.
+        """The origin's position and the orientation commanded last, moved by the action.
 
         Contacts tilt the hand a little. Plans do not rotate, so a measured tilt that went into the next command would
         never be corrected and add up.

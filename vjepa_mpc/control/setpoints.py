@@ -7,6 +7,7 @@ speed and acceleration, at 50–100 Hz.
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass
 
@@ -25,6 +26,7 @@ _LEASH_SHARE = 0.8
 
 _REST_SPEED = 1e-4  # m/s or rad/s
 _AT_TARGET = 1e-4  # m or rad
+_LONGEST_FORECAST = 1000  # periods; a step takes some dozens
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +117,20 @@ class SetpointGenerator:
         turn = rotation_between(self._quaternion, self._target.quaternion)
         distance = float(np.linalg.norm(self._target.position - self._position))
         return distance < _AT_TARGET and float(np.linalg.norm(turn)) < _AT_TARGET
+
+    @property
+    def distance(self) -> float:
+        """Metres from the set-point to the target; infinite without one."""
+        return math.inf if self._target is None else float(np.linalg.norm(self._target.position - self._position))
+
+    def arrival(self, distance: float) -> float:
+        """When the set-point will be so near to the target, in metres, if nothing holds it up; steady seconds."""
+        forecast = copy.copy(self)  # a step replaces the vectors and changes none
+        for _ in range(_LONGEST_FORECAST):
+            if forecast.distance <= distance:
+                break
+            forecast.advance(forecast._time + self.settings.period)
+        return forecast._time
 
     def engage(self, measured: CartesianPose, now: float) -> bool:
         """Start at rest at the measured pose (its nearest point in the box).

@@ -18,6 +18,7 @@ class Observation:
         image: uint8 RGB [H, W, 3].
         pose: measured [7] x, y, z, rx, ry, rz, g when the image was taken (metres, extrinsic xyz Euler radians, robot
             base frame, gripper closedness 0 … 1).
+        start: [7] where the arm will be when the action begins, if it is still on its way there; None: where it is.
 
     Raises:
         TypeError: the image is not a uint8 array.
@@ -26,13 +27,25 @@ class Observation:
 
     image: np.ndarray
     pose: np.ndarray
+    start: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         check_image(self.image, "camera image")
-        pose = np.array(self.pose, dtype=np.float64)
-        if pose.shape != (POSE_DIM,) or not np.isfinite(pose).all():
-            raise ValueError(f"pose {pose.tolist()}: give seven finite numbers x, y, z, rx, ry, rz, g")
-        object.__setattr__(self, "pose", pose)
+        object.__setattr__(self, "pose", _checked_pose(self.pose, "pose"))
+        if self.start is not None:
+            object.__setattr__(self, "start", _checked_pose(self.start, "start"))
+
+    @property
+    def origin(self) -> np.ndarray:
+        """[7] where the action begins."""
+        return self.pose if self.start is None else self.start
+
+
+def _checked_pose(values: np.ndarray, name: str) -> np.ndarray:
+    pose = np.array(values, dtype=np.float64)
+    if pose.shape != (POSE_DIM,) or not np.isfinite(pose).all():
+        raise ValueError(f"{name} {pose.tolist()}: give seven finite numbers x, y, z, rx, ry, rz, g")
+    return pose
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,7 +61,7 @@ class MPCStep:
         goal_step: which action of the sub-goal this is, from 1; when finished, how many the last sub-goal took.
         step_budget: most actions of the sub-goal; None for no budget.
         actions: planned [H, 7] float64 in the robot base frame.
-        target_pose: [7] float64, the measured pose moved by the first action; its last entry is the commanded
+        target_pose: [7] float64, the observation's origin moved by the first action; its last entry is the commanded
             gripper closedness.
         energy: of the camera image to the sub-goal's image, before the action.
         ended: the sub-goals that this image ended, in order.
@@ -71,6 +84,11 @@ class MPCStep:
     energies: tuple[float, ...] = ()
     encode_seconds: float
     plan_seconds: float = 0.0
+
+    @property
+    def uses_up_goal(self) -> bool:
+        """Whether no action is left after this one."""
+        return self.goal_index + 1 == self.goal_count and self.goal_step == self.step_budget
 
     @property
     def ended_by(self) -> Ending | None:

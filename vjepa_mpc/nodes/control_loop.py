@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
+from vjepa_mpc.control.cartesian import CartesianPose
+from vjepa_mpc.control.guards import Violation
 from vjepa_mpc.control.mpc import VisualMPC
 from vjepa_mpc.control.reasons import Reason
 from vjepa_mpc.control.samples import Now, PlanReport
@@ -20,6 +21,8 @@ from vjepa_mpc.control.step import MPCStep
 from vjepa_mpc.control.supervisor import Decision, Supervisor
 from vjepa_mpc.nodes.conversions import ImageError
 from vjepa_mpc.nodes.inputs import Inputs
+from vjepa_mpc.nodes.job_queue import JobQueue
+from vjepa_mpc.nodes.look_ahead import PlanningTime, PoseHistory
 from vjepa_mpc.nodes.motion import Motion
 from vjepa_mpc.nodes.parameters import Settings
 from vjepa_mpc.nodes.timing import PeriodMeter
@@ -39,6 +42,9 @@ class Publishers(Protocol):
 
     def gripper(self, closedness: float) -> None:
         """Command a closedness."""
+
+    def gripper_trouble(self) -> Violation | None:
+        """What the gripper has against moving: what lasts at every call, events once."""
 
     def status(self, decision: Decision, goal_id: int, step: MPCStep | None) -> None:
         """Tell what is being done and why."""
@@ -68,6 +74,11 @@ class ControlLoop:
 
     Other threads use `call`, which runs a function on the loop's thread between two periods. The planner works on a
     thread of its own meanwhile (`worker`); its outcome comes in as such a function.
+
+    With blocking execution the next action is planned from an image of the arm at rest. With pipelined execution it is
+    planned while the arm still moves, in time to be ready when it arrives, from the state that it will then be in; the
+    arm goes on without stopping if the plan is there. Where the next state is uncertain (fingers that move, the last
+    action of a goal) pipelined execution waits like blocking.
     """
 
     def __init__(
@@ -86,16 +97,21 @@ class ControlLoop:
         self._inputs, self._publishers, self._listener = inputs, publishers, listener
         self._ros_seconds = ros_seconds
         self._motion: Motion | None = None
-        self._worker = PlanningWorker(mpc, lambda outcome: self._post(lambda: self._on_outcome(outcome)))
+        self._worker = PlanningWorker(mpc, lambda outcome: self._jobs.post(lambda: self._on_outcome(outcome)))
         self._planning = False
+        self._pipelined = settings.execution == "pipelined"
+        self._planning_time, self._poses = PlanningTime(), PoseHistory()
+        self._ready: tuple[PlanOutcome, MPCStep] | None = None  # a plan that waits for the arm to get where it begins
+        self._destination: CartesianPose | None = None  # where the arm is going, or has come to rest
         self._image_after = 0.0  # steady seconds: older images show the arm in motion
         self._epoch: int | None = None
+        self._engaged = False
+        self._pose_stamp = 0.0  # ROS seconds, of the newest pose that was looked at
         self.decision: Decision | None = None
         self.step: MPCStep | None = None
+        self._error = ""  # what failed last in this loop itself
         self._publishers_checked = 0.0
-        self._jobs: deque[Callable[[], None]] = deque()
-        self._changed = threading.Condition()
-        self._stopping = False
+        self._jobs = JobQueue("control loop")
         self._silent = threading.Event()
         self._thread = threading.Thread(target=self._run, name="control loop")
         if settings.supervisor is not None:
@@ -110,9 +126,7 @@ class ControlLoop:
         """Bring the arm to rest and end both threads; False when a plan being computed does not end in time."""
         self.call(self.deactivate)
         self.wait_silent()
-        with self._changed:
-            self._stopping = True
-            self._changed.notify()
+        self._jobs.close()
         self._thread.join()
         return self._worker.stop(timeout)
 
@@ -123,18 +137,7 @@ class ControlLoop:
             RuntimeError: the loop has stopped.
             Exception: what the function raises.
         """
-        if threading.current_thread() is self._thread:
-            return function(*args)
-        result: Future[T] = Future()
-
-        def job() -> None:
-            try:
-                result.set_result(function(*args))
-            except Exception as error:
-                result.set_exception(error)
-
-        self._post(job)
-        return result.result()
+        return self._jobs.call(function, *args)
 
     # -- what is done on the loop's thread, through `call` ----------------------------------------------------------
 
@@ -200,33 +203,30 @@ class ControlLoop:
 
     # -- the loop ---------------------------------------------------------------------------------------------------
 
-    def _post(self, job: Callable[[], None]) -> None:
-        with self._changed:
-            if self._stopping:
-                return
-            self._jobs.append(job)
-            self._changed.notify()
-
     def _run(self) -> None:
         period = self.settings.setpoints.period
         due = time.monotonic()
-        while self._wait_until(due):
-            self.meter.tick(time.monotonic())
-            self._tick()
-            due = max(due + period, time.monotonic())
+        try:
+            while self._attempt(lambda: self._jobs.run_until(due, self._decide)):  # noqa: B023 - run at once
+                self.meter.tick(time.monotonic())
+                self._attempt(self._tick)
+                due = max(due + period, time.monotonic())
+        finally:
+            self._jobs.drop()
 
-    def _wait_until(self, due: float) -> bool:
-        """Do what other threads ask for until the next period is due; False: stop."""
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._jobs or self._stopping, timeout=max(0.0, due - time.monotonic()))
-                if self._stopping:
-                    return False
-                if not self._jobs:
-                    return True
-                job = self._jobs.popleft()
-            job()
-            self._decide()
+    def _attempt(self, act: Callable[[], Any]) -> Any:
+        """The result of one of the loop's acts; an error in it stops the arm and not the loop, which has to brake."""
+        try:
+            return act()
+        except Exception as error:
+            text = f"{type(error).__name__}: {error}"
+            if text != self._error:  # once, not at every period
+                self._error = text
+                logger.exception("the control loop failed")
+            self.supervisor.report(Reason.CONTROL_LOOP_ERROR, text, self._now())
+            with suppress(Exception):  # telling may be what fails
+                self._decide()
+            return True
 
     def _tick(self) -> None:
         now = self._now()
@@ -235,18 +235,36 @@ class ControlLoop:
         measured = decision.measured
         if self._motion is None:
             return
+        if measured is not None:
+            self._poses.add(self._pose_stamp, measured)
         if decision.epoch != self._epoch:
             self._epoch = decision.epoch
-            self._motion.abandon()
-        ready = self._motion.engage(decision.engaged, measured, now.steady)
+            self._abandon()
+        if decision.engaged and not self._engaged:
+            # The arm may have been moved since the last set-point.
+            self._worker.restart()
+            self._poses.forget()
+        self._engaged = decision.engaged
+        may_follow = self._motion.engage(decision.engaged, measured, now.steady)
         self._motion.advance(now.steady, measured)
         self._note_silence()
+        if self._motion.expired:
+            self._destination = None  # the arm stops on the way
         if self._motion.done(now.steady, measured, self._closedness()):
             self._image_after = now.steady
             self.supervisor.motion_done()
             decision = self._decide()
-        if ready and decision.may_plan and not self._planning and not self._motion.executing:
-            self._request_plan(decision)
+        self._act()
+        if may_follow and decision.may_plan and not self._planning and self._ready is None:
+            self._plan(decision, now)
+
+    def _abandon(self) -> None:
+        """Brake, and forget the plan that was to come next."""
+        self._motion.abandon()
+        self._destination = None
+        if self._ready is not None:
+            self._worker.retract(self._ready[1])
+            self._ready = None
 
     def _note_silence(self) -> None:
         if self._motion is None or self._motion.silent:
@@ -257,13 +275,19 @@ class ControlLoop:
     def _observe(self, now: Now) -> None:
         inputs, supervisor = self._inputs, self.supervisor
         image = inputs.image  # looked at before the pose, so that the pose is at least as new
-        if inputs.pose is not None:
-            supervisor.observe_pose(inputs.pose)
+        pose = inputs.pose
+        if pose is not None:
+            supervisor.observe_pose(pose)
+            self._pose_stamp = pose.stamp
         if image is not None:
             supervisor.observe_image(image[0])
         if inputs.gripper is not None:
             supervisor.observe_gripper(inputs.gripper)
-        supervisor.motion_allowed(inputs.motion_allowed)
+        supervisor.motion_allowed(inputs.motion_allowed, inputs.motion_refusal)
+        trouble = self._publishers.gripper_trouble()
+        if trouble is not None:
+            self._send_gripper_again()
+            supervisor.report(trouble.reason, trouble.detail, now)
         if now.steady - self._publishers_checked >= PUBLISHER_CHECK_PERIOD:
             self._publishers_checked = now.steady
             supervisor.other_publishers(self._publishers.other_publishers())
@@ -279,29 +303,65 @@ class ControlLoop:
             self._listener.decided(decision)
         return decision
 
-    def _request_plan(self, decision: Decision) -> None:
-        """Plan from the newest image, if it was taken after the arm came to rest, and the pose that goes with it."""
+    def _plan(self, decision: Decision, now: Now) -> None:
+        """Have the next action planned, if it is time for that."""
+        if not self._motion.executing:
+            if self._inputs.image is not None and self._inputs.image[0].received > self._image_after:
+                self._request_plan(decision, None)
+        elif self._pipelined and self._foreseeable(now):
+            destination, arrival = self._motion.destination()
+            if self._planning_time.due(now.steady, arrival):
+                self._destination = destination
+                self._request_plan(decision, destination)
+
+    def _foreseeable(self, now: Now) -> bool:
+        """Whether it is known what the world will be like when the arm arrives, and that there is more to do then."""
+        if self._motion.destination() is None or self.step is None or self.step.uses_up_goal:
+            return False
+        return self._motion.gripper.arrived(self._closedness(), now.steady)
+
+    def _request_plan(self, decision: Decision, start: CartesianPose | None) -> None:
+        """Plan from the newest image and the pose that goes with it."""
         image, pose = self._inputs.image, self._inputs.pose
-        if image is None or pose is None or decision.measured is None or image[0].received <= self._image_after:
+        if image is None or pose is None or decision.measured is None:
             return
-        state = decision.measured.state(self._closedness() or 0.0)
-        observed_at = min(image[0].received, pose.received)
+        measured = self._poses.at(image[0].stamp) or decision.measured
+        request = PlanRequest(
+            epoch=decision.epoch,
+            image=image[1],
+            pose=measured.state(self._closedness() or 0.0),
+            start=start,
+            observed_at=min(image[0].received, pose.received),
+        )
         self._planning = True
-        self._worker.plan(PlanRequest(epoch=decision.epoch, image=image[1], pose=state, observed_at=observed_at))
+        self._worker.plan(request)
 
     def _on_outcome(self, outcome: PlanOutcome) -> None:
         self._planning = False
-        now, step = self._now(), outcome.step
+        step = outcome.step
         if outcome.error is not None:
             unreadable = isinstance(outcome.error, ImageError)
             reason = Reason.IMAGE_UNREADABLE if unreadable else Reason.PLANNER_EXCEPTION
-            self.supervisor.report(reason, f"{type(outcome.error).__name__}: {outcome.error}", now)
-        elif step is None or step.superseded or step.goal_id != self.mpc.goal_id:
-            pass
-        elif step.finished:
+            self.supervisor.report(reason, f"{type(outcome.error).__name__}: {outcome.error}", self._now())
+        elif step is not None and not step.superseded:
+            self._planning_time.took(outcome.seconds)
+            self._ready = outcome, step
+            self._act()
+
+    def _act(self) -> None:
+        """Act on the plan that is ready, once the arm is where it begins."""
+        if self._ready is None:
+            return
+        outcome, step = self._ready
+        if self._motion.executing and (step.finished or not self._motion.passing):
+            return
+        self._ready = None
+        start = outcome.request.start
+        got_there = start is None or start is self._destination
+        if step.finished and step.goal_id == self.mpc.goal_id:
             self._finish(step)
-        elif self._accept(outcome, step, now):
-            self._carry_out(outcome, step, now)
+        elif got_there and self._accept(outcome, step, self._now()):
+            self._carry_out(outcome, step, self._now())
         else:
             self._worker.retract(step)
 

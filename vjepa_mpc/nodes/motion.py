@@ -18,6 +18,8 @@ GRIPPER_RESOLUTION = 0.01
 # Fingers that move less than this in a while have arrived, or hold something.
 FINGER_STILL = 0.01
 FINGER_WHILE = 0.2  # seconds
+# A set-point this near to its target may go on to the next one without stopping.
+PASSING_DISTANCE = 0.01  # metres
 
 
 class GripperMotion:
@@ -79,11 +81,31 @@ class Motion:
         self._publish, self._publish_gripper, self._refuse = publish, publish_gripper, refuse
         self._previous: Setpoint | None = None
         self._target: CartesianPose | None = None
+        self._arrival: float | None = None
 
     @property
     def executing(self) -> bool:
         """Whether an accepted plan is being carried out."""
         return self._target is not None
+
+    @property
+    def passing(self) -> bool:
+        """Whether the set-point is so near to the target that the next one may follow."""
+        return self._setpoints.distance <= PASSING_DISTANCE
+
+    @property
+    def expired(self) -> bool:
+        """Whether the plan being carried out ran out on the way to its target."""
+        return self._target is not None and self._setpoints.target is None
+
+    def destination(self) -> tuple[CartesianPose, float] | None:
+        """Where the arm is going and when, in steady seconds, it will be `passing`; None when it goes nowhere."""
+        target = self._setpoints.target
+        if target is None:
+            return None
+        if self._arrival is None:
+            self._arrival = self._setpoints.arrival(PASSING_DISTANCE)
+        return target, self._arrival
 
     @property
     def silent(self) -> bool:
@@ -103,6 +125,7 @@ class Motion:
         """Carry out a plan: move to the target [7] and set the gripper to its last entry."""
         self._target = CartesianPose.from_state(target)
         self._setpoints.follow(self._target, expires_at)
+        self._arrival = None
         self._settle.start()
         closedness = float(target[6])
         if self.gripper.command(closedness, measured, now):
@@ -137,9 +160,8 @@ class Motion:
         """Whether the plan being carried out is finished, which is told once: arm and fingers have come to rest."""
         if self._target is None:
             return False
-        expired = self._setpoints.target is None
-        goal = self._target if expired else self._setpoints.target
-        still = not self._setpoints.moving if expired else self._setpoints.at_target
+        goal = self._target if self.expired else self._setpoints.target
+        still = not self._setpoints.moving if self.expired else self._setpoints.at_target
         if not self._settle.update(now, at_target=still, measured=measured, target=goal):
             return False
         if not self.gripper.arrived(closedness, now):

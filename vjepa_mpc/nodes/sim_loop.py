@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 
+from vjepa_mpc.nodes.job_queue import JobQueue
 from vjepa_mpc.sim import FrankaSim
 
 T = TypeVar("T")
@@ -57,11 +57,9 @@ class SimLoop:
         self._make_sim = make_sim
         self._outlets = outlets
         self._rates = rates
-        self._jobs: deque[tuple[Callable[[FrankaSim], Any], Future[Any]]] = deque()
+        self._jobs = JobQueue("simulator")
         self._command: tuple[np.ndarray, float] | None = None
-        self._changed = threading.Condition()
-        self._stopping = False
-        self._ready: Future[None] = Future()
+        self._ready: Future[FrankaSim] = Future()
         self._thread = threading.Thread(target=self._run, name="simulator")
 
     def start(self) -> None:
@@ -75,9 +73,7 @@ class SimLoop:
 
     def stop(self) -> None:
         """End the thread; the simulator is closed."""
-        with self._changed:
-            self._stopping = True
-            self._changed.notify()
+        self._jobs.close()
         self._thread.join()
 
     def command(self, pose: np.ndarray, closedness: float) -> None:
@@ -91,13 +87,13 @@ class SimLoop:
             RuntimeError: the simulator has stopped.
             Exception: what the function raises.
         """
-        result: Future[T] = Future()
-        with self._changed:
-            if self._stopping:
-                raise RuntimeError("the simulator has stopped")
-            self._jobs.append((function, result))
-            self._changed.notify()
-        return result.result()
+        sim = self._ready.result()
+
+        def job() -> T:
+            self._command = None
+            return function(sim)
+
+        return self._jobs.call(job)
 
     def _run(self) -> None:
         try:
@@ -105,18 +101,17 @@ class SimLoop:
         except BaseException as error:
             self._ready.set_exception(error)
             return
-        self._ready.set_result(None)
+        self._ready.set_result(sim)
         try:
             self._step_until_stopped(sim)
         finally:
             sim.close()
-            for _, result in self._jobs:
-                result.set_exception(RuntimeError("the simulator has stopped"))
+            self._jobs.drop()
 
     def _step_until_stopped(self, sim: FrankaSim) -> None:
         period = 1.0 / self._rates.pose
         due, steps, next_image = time.monotonic(), 0, 0.0
-        while self._wait_until(due, sim):
+        while self._jobs.run_until(due):
             command, self._command = self._command, None
             if command is not None:
                 sim.command(*command)
@@ -129,19 +124,3 @@ class SimLoop:
                 next_image += 1.0 / self._rates.image
             # Time lost to a slow machine is not caught up: the simulated arm must not move faster than told.
             due = max(due + period / self._rates.real_time_factor, time.monotonic() - period)
-
-    def _wait_until(self, due: float, sim: FrankaSim) -> bool:
-        """Do the jobs that come in until the next step is due; False: stop."""
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._jobs or self._stopping, timeout=max(0.0, due - time.monotonic()))
-                if self._stopping:
-                    return False
-                if not self._jobs:
-                    return True
-                function, result = self._jobs.popleft()
-                self._command = None
-            try:
-                result.set_result(function(sim))
-            except Exception as error:
-                result.set_exception(error)

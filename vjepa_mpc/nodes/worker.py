@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from vjepa_mpc.control.cartesian import CartesianPose
 from vjepa_mpc.control.mpc import NoGoalError, VisualMPC
 from vjepa_mpc.control.step import MPCStep, Observation
 from vjepa_mpc.nodes.conversions import image_to_rgb
@@ -23,13 +24,15 @@ class PlanRequest:
     Attributes:
         epoch: the supervisor's, handed back with the outcome.
         image: the camera message; decoded on the planning thread.
-        pose: measured [7].
+        pose: [7] measured when the image was taken.
+        start: where the arm is going at that time, and the action will begin; None when it stands still.
         observed_at: when the older of the two was received, steady seconds.
     """
 
     epoch: int
     image: Any
     pose: np.ndarray
+    start: CartesianPose | None = None
     observed_at: float
 
 
@@ -108,7 +111,8 @@ class PlanningWorker:
         step: MPCStep | None = None
         error: Exception | None = None
         try:
-            step = self._mpc.step(Observation(image=image_to_rgb(request.image), pose=request.pose))
+            start = None if request.start is None else request.start.state(request.pose[6])
+            step = self._mpc.step(Observation(image=image_to_rgb(request.image), pose=request.pose, start=start))
         except NoGoalError:
             pass
         except Exception as problem:  # whatever a model or a user's objective raises holds the arm, not the process

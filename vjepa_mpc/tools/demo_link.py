@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 import rclpy
 from geometry_msgs.msg import PoseStamped
-from lifecycle_msgs.srv import ChangeState
+from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.srv import SetParametersAtomically
 from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
@@ -30,6 +31,8 @@ from vjepa_mpc.srv import SetGoal
 
 AT_START = 0.02  # metres
 ANSWER_TIMEOUT = 30.0  # seconds; a node that is starting loads its model first
+REPEAT_AFTER = 10.0  # seconds without an answer
+LEADS_TO = {"configure": "inactive", "activate": "active", "deactivate": "inactive", "cleanup": "unconfigured"}
 
 
 class LinkError(RuntimeError):
@@ -115,10 +118,14 @@ class DemoLink:
         self.wait_for_status(is_active, ANSWER_TIMEOUT)
 
     def change_state(self, node: str, label: str) -> bool:
-        """A lifecycle transition by its label; whether it was made."""
+        """A lifecycle transition by its label; whether the node is in the state that it leads to."""
         request = ChangeState.Request()
         request.transition.label = label
-        return bool(self.call(ChangeState, f"{node}/change_state", request).success)
+        if self.call(ChangeState, f"{node}/change_state", request).success:
+            return True
+        # A repeated request is refused because the first one was carried out.
+        state = self.call(GetState, f"{node}/get_state", GetState.Request()).current_state.label
+        return bool(state == LEADS_TO[label])
 
     def _wait_for_arm_at(self, position: np.ndarray) -> None:
         """Until the measured pose is there, and a camera image has come since."""
@@ -143,6 +150,9 @@ class DemoLink:
     def call(self, kind: Any, name: str, request: Any, timeout: float = ANSWER_TIMEOUT) -> Any:
         """Call a service and return its answer.
 
+        A server that has not yet discovered this client drops its answer (rmw_fastrtps waits for 0.1 s), so a request
+        that stays without one is repeated: what is called must bear being done twice.
+
         Raises:
             LinkError: nobody offers it, or no answer came in time.
         """
@@ -150,12 +160,13 @@ class DemoLink:
         try:
             if not client.wait_for_service(timeout):
                 raise LinkError(f"nobody offers the service {name}, after {timeout:.0f} s")
-            answered = threading.Event()
-            future = client.call_async(request)
-            future.add_done_callback(lambda _: answered.set())
-            if not answered.wait(timeout):
-                raise LinkError(f"no answer from {name} after {timeout:.0f} s")
-            return future.result()
+            for _ in range(math.ceil(timeout / REPEAT_AFTER)):
+                answered = threading.Event()
+                future = client.call_async(request)
+                future.add_done_callback(lambda _, answered=answered: answered.set())
+                if answered.wait(REPEAT_AFTER):
+                    return future.result()
+            raise LinkError(f"no answer from {name} after {timeout:.0f} s")
         finally:
             self._node.destroy_client(client)
 
