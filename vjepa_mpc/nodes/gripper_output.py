@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -49,24 +48,7 @@ def make_gripper_output(node: LifecycleNode, settings: Settings) -> GripperOutpu
     if settings.gripper_output == "commands":
         return GripperTopic(node, settings.topics.gripper, settings.finger)
     kind = optional_interfaces.gripper_command()
-    return GripperAction(
-        node,
-        kind,
-        settings.topics.gripper,
-        settings.finger,
-        make_goal=lambda position: gripper_command_goal(kind, position, settings.gripper_max_effort),
-    )
-
-
-def gripper_command_goal(kind: Any, position: float, max_effort: float) -> Any:
-    """A goal of GripperCommand.
-
-    ``position`` is that of a finger joint, as franka_gripper and ros2_control's gripper controllers take it; the
-    message's own comment speaks of the gap, which is twice that for a hand with two fingers.
-    """
-    goal = kind.Goal()
-    goal.command.position, goal.command.max_effort = position, max_effort
-    return goal
+    return GripperAction(node, kind, settings.topics.gripper, settings.finger, settings.gripper_max_effort)
 
 
 class GripperTopic:
@@ -100,7 +82,10 @@ class _Goal:
 
 
 class GripperAction:
-    """Commands a gripper by goals of an action; the newest command counts.
+    """Commands a gripper by goals of GripperCommand; the newest command counts.
+
+    A goal's position is that of a finger joint, as franka_gripper and ros2_control's gripper controllers take it, and
+    not the gap between two fingers, of which the message's comment speaks.
 
     A goal that is overtaken is cancelled, and the newer one is sent when it has ended: some servers carry out two goals
     at once, and stop the new motion when the old goal is cancelled.
@@ -112,16 +97,14 @@ class GripperAction:
 
     Args:
         node: whose action client.
-        kind: the action type; its result's ``position`` is where the finger joint is.
+        kind: the action type.
         name: of the action.
         finger: between closedness and position.
-        make_goal: a goal from a finger joint's position.
+        max_effort: N.
     """
 
-    def __init__(
-        self, node: Node, kind: Any, name: str, finger: GripperJoint, make_goal: Callable[[float], Any]
-    ) -> None:
-        self._node, self._finger, self._make_goal = node, finger, make_goal
+    def __init__(self, node: Node, kind: Any, name: str, finger: GripperJoint, max_effort: float) -> None:
+        self._node, self._kind, self._finger, self._max_effort = node, kind, finger, max_effort
         self._client = ActionClient(node, kind, name)
         self._name = node.resolve_service_name(name)
         self._lock = threading.Lock()
@@ -169,7 +152,10 @@ class GripperAction:
                 goal = self._goal = _Goal(self._wanted, asked_at=time.monotonic())
                 self._wanted = None
         if overtaken is None:
-            answer = self._client.send_goal_async(self._make_goal(self._finger.position(goal.closedness)))
+            request = self._kind.Goal()
+            request.command.position = self._finger.position(goal.closedness)
+            request.command.max_effort = self._max_effort
+            answer = self._client.send_goal_async(request)
             answer.add_done_callback(lambda done: self._on_answer(goal, done.result()))
         elif overtaken.handle is not None and not overtaken.cancelling:
             overtaken.cancelling, overtaken.asked_at = True, time.monotonic()
