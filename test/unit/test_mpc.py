@@ -305,3 +305,29 @@ def test_a_measured_tilt_does_not_enter_the_next_command(mpc, model):
     assert step.target_pose[3] == pytest.approx(tilted[3])
     mpc.retract(step)
     assert mpc.step(observe(model)).target_pose[3] == pytest.approx(START[3])
+
+
+@pytest.mark.parametrize("turn", [0.0, 0.6])
+def test_an_action_for_a_moving_arm_begins_where_its_motion_ends(model, turn):
+    rotation = np.array([[np.cos(turn), -np.sin(turn), 0.0], [np.sin(turn), np.cos(turn), 0.0], [0.0, 0.0, 1.0]])
+    turned = VisualMPC(TurnedModel(rotation), CONFIG, action_rotation=rotation, seed=1)
+    start = START + np.array([0.05, 0.03, -0.02, 0.0, 0.0, 0.0, 0.0])
+    target = start[:3] + (-0.03, 0.02, 0.04)
+    turned.set_goals([goal(model, target)])
+    step = turned.step(Observation(image=model.render(START), pose=START, start=start))
+    assert np.linalg.norm(step.target_pose[:3] - target) < 0.01
+    assert np.linalg.norm(step.actions[0, :3] - (target - start[:3])) < 0.01
+
+
+class TurnedModel(PointMassWorldModel):
+    """Believes that the robot's axes are turned, as a camera that stands elsewhere makes it."""
+
+    def __init__(self, rotation: np.ndarray) -> None:
+        super().__init__()
+        self._rotation = torch.as_tensor(rotation, dtype=torch.float32)
+
+    def start_rollout(self, *args, **options):
+        rollout = super().start_rollout(*args, **options)
+        step = rollout.step
+        rollout.step = lambda actions: step(torch.cat([actions[:, :3] @ self._rotation.T, actions[:, 3:]], dim=1))
+        return rollout

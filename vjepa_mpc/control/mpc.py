@@ -260,7 +260,7 @@ class VisualMPC:
         return self._world_model.encode(image[None], crop=self._crop)[0]
 
     def _imagine(self, latent: Tensor, observation: Observation, rotation: np.ndarray) -> Tensor:
-        """What the camera will see at the observation's origin, as the world model predicts it from what it sees now."""
+        """What the camera will see at the observation's origin, as the world model predicts from what it sees now."""
         if observation.start is None:
             return latent
         action = pose_difference(torch.from_numpy(observation.pose), torch.from_numpy(observation.origin))

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from vjepa_mpc.msg import PlanStatus
+from vjepa_mpc.nodes.parameter_table import EXECUTION_MODES
 from vjepa_mpc.sim import FrankaSim, SimConfig
 from vjepa_mpc.sim.tasks import PickPlaceTask, ReachTask, TaskGoal
 from vjepa_mpc.tools.demo_link import DemoLink, LinkError, View, describe
@@ -215,6 +216,9 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--episodes", type=int, help=f"how many (default: {DEFAULT_EPISODES})")
     result.add_argument("--seed", type=int, default=0, help="which starts and goals")
     result.add_argument("--arm", choices=ARMS, default="sim", help="what moves the simulated arm")
+    result.add_argument(
+        "--execution", choices=EXECUTION_MODES, default=EXECUTION_MODES[0], help="plan at rest or in motion"
+    )
     result.add_argument("--checkpoint", default="", help="world model (default: the bundled one)")
     result.add_argument(
         "--require", type=float, default=REQUIRED_RATE, help="share that must succeed for exit status 0"
@@ -234,10 +238,10 @@ def share_folder() -> Path:
     return Path(get_package_share_directory("vjepa_mpc"))
 
 
-def start_nodes(stack: ExitStack, out: Path, domain: int, checkpoint: str, arm: str) -> list[NodeProcess]:
+def start_nodes(stack: ExitStack, out: Path, domain: int, arguments: argparse.Namespace) -> list[NodeProcess]:
     """Simulator, planner and what drives the arm as processes; they end with the stack."""
     config = share_folder() / "config"
-    over_libfranka = arm == "libfranka"
+    over_libfranka = arguments.arm == "libfranka"
     sim = NodeProcess(
         "sim_node",
         out / "sim_node.log",
@@ -250,12 +254,13 @@ def start_nodes(stack: ExitStack, out: Path, domain: int, checkpoint: str, arm: 
         address = {"robot_ip": LIBFRANKA_ADDRESS}
         driver = NodeProcess("franka_driver", out / "franka_driver.log", domain, parameters=address)
         nodes.append(stack.enter_context(driver))
+    checkpoint = {"checkpoint": arguments.checkpoint} if arguments.checkpoint else {}
     planner = NodeProcess(
         "planner_node",
         out / "planner_node.log",
         domain,
         params_files=[config / "planner.yaml", config / "robots" / "sim.yaml"],
-        parameters={"checkpoint": checkpoint} if checkpoint else None,
+        parameters={"execution": arguments.execution, **checkpoint},
     )
     nodes.append(stack.enter_context(planner))
     return nodes
@@ -271,7 +276,7 @@ def main(args: Sequence[str] | None = None) -> int:
     print(f"{arguments.task}: {count} episodes, seed {arguments.seed}; the nodes are on ROS domain {domain}")
     os.environ.update(local_environment(domain))
     with ExitStack() as stack:
-        nodes = start_nodes(stack, out, domain, arguments.checkpoint, arguments.arm)
+        nodes = start_nodes(stack, out, domain, arguments)
         link = stack.enter_context(DemoLink(domain))
         video = DemoVideo(out / f"{arguments.task}.mp4")
         stack.callback(video.close)
