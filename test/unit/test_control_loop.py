@@ -229,6 +229,7 @@ def test_pipelined_execution_does_not_go_on_from_where_the_arm_never_got() -> No
         b.log.wait_for(lambda decision: len(b.log.steps) >= 2)
         b.arm.stalled = True
         stuck, seen = b.arm.position.copy(), len(b.mpc.starts)
+        b.log.wait_for_reason(Reason.PLAN_EXPIRED)
         b.log.wait_for(lambda decision: len(b.mpc.starts) >= seen + 4)
         for setpoint in b.log.setpoints[-50:]:
             assert np.linalg.norm(setpoint.position - stuck) < 0.075

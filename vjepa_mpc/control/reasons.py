@@ -89,7 +89,11 @@ class Reason(Enum):
     OTHER_PUBLISHER = (Effect.HOLDS, "somebody else publishes targets, too", "Stop the other publisher.")
     PLAN_TOO_OLD = (Effect.HOLDS, "the plan is older than it may be", "Plan with fewer samples or iterations.")
     PLAN_TOO_FAR = (Effect.HOLDS, "the arm is no longer where the plan begins", "Leave the arm alone, or pause first.")
-    PLAN_EXPIRED = (Effect.HOLDS, "the plan ran out before the next one came", "Plan faster, or move more slowly.")
+    PLAN_EXPIRED = (
+        Effect.HOLDS,
+        "the plan ran out before the arm was there",
+        "See what holds the arm up; or allow more speed or a higher plan_max_age.",
+    )
 
     POSE_JUMPED = (Effect.FAULTS, "the pose jumped", "Check the robot driver and the arm, then call ~/resume.")
     PLANNER_EXCEPTION = (Effect.FAULTS, "the planner failed", "See the log for the cause, then call ~/resume.")
@@ -103,6 +107,12 @@ class Reason(Enum):
         Effect.FAULTS,
         "a set-point broke a limit and was not sent",
         "See which one; the arm may not follow. Then call ~/resume.",
+    )
+
+    CONTROL_LOOP_ERROR = (
+        Effect.FAULTS,
+        "the control loop failed",
+        "See the log for the cause and report it; then call ~/resume.",
     )
 
     def __init__(self, effect: Effect, text: str, remedy: str) -> None:

@@ -249,7 +249,8 @@ class ControlLoop:
         self._motion.advance(now.steady, measured)
         self._note_silence()
         if self._motion.expired:
-            self._destination = None  # the arm stops on the way
+            age = self.settings.supervisor.plan_max_age
+            self.supervisor.report(Reason.PLAN_EXPIRED, f"it was to be carried out within {age:g} s", now)
         if self._motion.done(now.steady, measured, self._closedness()):
             self._image_after = now.steady
             self.supervisor.motion_done()

@@ -75,6 +75,7 @@ class Motion:
         self._workspace = settings.supervisor.workspace
         self._limits = settings.limits
         self._max_gap = settings.setpoints.max_gap
+        self._by_velocity = settings.output == "twist"
         self._setpoints = SetpointGenerator(self._workspace, self._limits, settings.setpoints)
         self._settle = SettleMonitor(settings.settle)
         self.gripper = GripperMotion(settings.gripper_timeout)
@@ -158,13 +159,17 @@ class Motion:
 
     def done(self, now: float, measured: CartesianPose | None, closedness: float | None) -> bool:
         """Whether the plan being carried out is finished, which is told once: arm and fingers have come to rest."""
-        if self._target is None:
+        target = self._setpoints.target
+        if not self.executing or target is None:
             return False
-        goal = self._target if self.expired else self._setpoints.target
-        still = not self._setpoints.moving if self.expired else self._setpoints.at_target
-        if not self._settle.update(now, at_target=still, measured=measured, target=goal):
+        at_target = self._setpoints.at_target
+        if not self._settle.update(now, at_target=at_target, measured=measured, target=target):
             return False
         if not self.gripper.arrived(closedness, now):
             return False
         self._target = None
+        if False:
+            # Nothing but their velocity ties the arm to the set-points: what it did not follow would add up.
+            self._setpoints.release()
+            self._setpoints.engage(measured, now)
         return True
