@@ -20,6 +20,7 @@ from sensor_msgs.msg import Image, JointState
 from vjepa_mpc.msg import PlanStatus
 
 from vjepa_mpc.control.mpc import VisualMPC
+from vjepa_mpc.control.step import MPCStep
 from vjepa_mpc.nodes.control_loop import ControlLoop
 from vjepa_mpc.nodes.conversions import pose_message, position_of
 from vjepa_mpc.nodes.inputs import Inputs
@@ -121,24 +122,28 @@ def stamp() -> Time:
 class LoopRig:
     """The loop, the arm and the camera. The arm's messages pass through the functions in ``alter``."""
 
-    def __init__(self, built: Settings, *, obedience: float = 1.0) -> None:
+    def __init__(self, built: Settings, *, obedience: float = 1.0, mpc_type: type[VisualMPC] = VisualMPC) -> None:
         self.settings, self.obedience = built, obedience
         self.node, self.model = FakeNode(), PointMassWorldModel()
         self.position, self.finger = START.copy(), 0.04
         self.velocity = np.zeros(3)
         self.alter: dict[str, Callable[[Any], Any]] = {}
-        self.mpc = VisualMPC(self.model, built.planner, gripper=built.gripper)
+        self.mpc = mpc_type(self.model, built.planner, gripper=built.gripper)
         self.inputs, self.outputs = Inputs(self.node, built), Outputs(self.node, built)
         self.loop = ControlLoop(built, self.mpc, self.inputs, self.outputs, self, time.time)
         self.status: PlanStatus | None = None
+        self.steps: list[MPCStep] = []
         self._changed, self._stop = threading.Condition(), threading.Event()
         self.node.publishers["~/status"].listener = self._on_status
         self.target = self.node.publishers[built.topics.target]
-        self.target.listener = self._obey_pose if built.output == "pose" else self._obey_twist
+        self.target.listener = self._on_target
         self._arm = threading.Thread(target=self._run, name="arm")
 
-    # What the loop tells its listener does not matter here.
-    def planned(self, *_: Any) -> None: ...
+    def planned(self, step: MPCStep, seconds: float) -> None:
+        """The loop tells: a step is being carried out."""
+        self.steps.append(step)
+
+    # What else the loop tells its listener does not matter here.
     def ended(self, *_: Any) -> None: ...
     def decided(self, *_: Any) -> None: ...
 
@@ -147,12 +152,14 @@ class LoopRig:
             self.status = message
             self._changed.notify_all()
 
-    def _obey_pose(self, message: PoseStamped) -> None:
-        self.position = position_of(message)
-
-    def _obey_twist(self, message: TwistStamped) -> None:
-        linear = message.twist.linear
-        self.velocity = np.array([linear.x, linear.y, linear.z])
+    def _on_target(self, message: PoseStamped | TwistStamped) -> None:
+        if isinstance(message, PoseStamped):
+            self.position = position_of(message)
+        else:
+            linear = message.twist.linear
+            self.velocity = np.array([linear.x, linear.y, linear.z])
+        with self._changed:
+            self._changed.notify_all()
 
     def _run(self) -> None:
         topics, before = self.settings.topics, time.monotonic()
@@ -179,12 +186,15 @@ class LoopRig:
         goals = [SubGoal(image=self.model.render(position), steps=steps) for position in positions]
         self.loop.call(self.loop.set_goal, goals)
 
+    def wait_until(self, what: Callable[[], Any]) -> None:
+        """Until something that the loop's messages change is true."""
+        with self._changed:
+            assert self._changed.wait_for(what, TIMEOUT), f"the status is {self.status}"
+
     def wait_for(self, reason: str) -> PlanStatus:
         """Until the status gives a reason."""
-        with self._changed:
-            came = self._changed.wait_for(lambda: self.status is not None and self.status.reason == reason, TIMEOUT)
-            assert came, f"no {reason}; the status is {self.status}"
-            return self.status
+        self.wait_until(lambda: self.status is not None and self.status.reason == reason)
+        return self.status
 
 
 @contextmanager

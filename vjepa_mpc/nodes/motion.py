@@ -168,7 +168,7 @@ class Motion:
         if not self.gripper.arrived(closedness, now):
             return False
         self._target = None
-        if False:
+        if self._by_velocity and measured is not None:
             # Nothing but their velocity ties the arm to the set-points: what it did not follow would add up.
             self._setpoints.release()
             self._setpoints.engage(measured, now)
