@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from pathlib import Path
 
 import psutil
@@ -106,6 +107,18 @@ def test_our_format_carries_its_config(model: VJEPAWorldModel, tmp_path: Path) -
     loaded = load_world_model(path)
     assert loaded.config == TINY and loaded.dtype == torch.float32
     assert_same(loaded, model, tolerance=1e-2)
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600)])
+def test_a_saved_model_has_the_permissions_of_a_new_file(
+    model: VJEPAWorldModel, tmp_path: Path, umask: int, mode: int
+) -> None:
+    path, before = tmp_path / "model.safetensors", os.umask(umask)
+    try:
+        save_world_model(path, TINY, model.encoder.state_dict(), model.predictor.state_dict())
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == mode
 
 
 @pytest.mark.usefixtures("known")

@@ -96,7 +96,11 @@ def save_world_model(
         for key, weight in state.items()
     }
     header = {**(metadata or {}), _CONFIG_KEY: json.dumps(settings.to_dict())}
-    save_file(tensors, str(path), metadata=header)
+    file = Path(path)
+    file.touch()  # with the permissions that new files get here; save_file replaces it by one of its owner's only
+    permissions = file.stat().st_mode
+    save_file(tensors, str(file), metadata=header)
+    file.chmod(permissions)
 
 
 def _read_safetensors(file: Path) -> tuple[str | None, dict[str, Tensor]]:
