@@ -82,6 +82,56 @@ def test_profile_of_a_real_robot_leaves_the_workspace_to_the_lab(path: Path) -> 
     assert settings(path, workspace=False).supervisor is None
 
 
+# What the controllers take, by their documentation.
+TAKES: dict[str, dict[str, Any]] = {
+    "sim": {"output": "pose", "target": "target_pose", "frame_id": "base", "gripper_output": "commands"},
+    "fr3_crisp": {"output": "pose", "target": "target_pose", "gripper_output": "commands"},
+    "fr3_libfranka": {"output": "pose", "target": "target_pose", "frame_id": "base", "gripper_output": "commands"},
+    "fr3_cartesian_controllers": {
+        "output": "pose",
+        "target": "cartesian_motion_controller/target_frame",
+        "frame_id": "fr3_link0",
+        "gripper_output": "action",
+        "gripper": "fr3_gripper/gripper_action",
+    },
+    "panda_servo": {
+        "output": "twist",
+        "target": "servo_node/delta_twist_cmds",
+        "frame_id": "panda_link0",
+        "gripper_output": "action",
+        "gripper": "panda_gripper/gripper_action",
+    },
+}
+
+
+@pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.stem)
+def test_profile_speaks_to_its_controller(path: Path) -> None:
+    built = settings(path)
+    said = {
+        "output": built.output,
+        "target": built.topics.target,
+        "frame_id": built.frame_id,
+        "gripper_output": built.gripper_output,
+        "gripper": built.topics.gripper,
+    }
+    assert said.items() >= TAKES[path.stem].items()
+    # A gripper's action is called gripper_action or gripper_cmd, its topic commands; one is no name for the other.
+    assert built.topics.gripper.endswith("commands") == (built.gripper_output == "commands")
+    # Servo halts 0.1 s after the last command, cartesian and impedance controllers want 50 Hz or more.
+    assert built.setpoints.period <= 0.1 / 4
+
+
+@pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.stem)
+def test_profile_can_hear_the_robots_mode(path: Path) -> None:
+    """Uncommenting the line for franka_ros2 gives a valid profile."""
+    text = path.read_text()
+    if path.stem in ("sim", "fr3_libfranka"):
+        assert settings(path).topics.motion_allowed == "~/motion_allowed"  # the driver's, see the SROS2 policy's test
+        return
+    given = yaml.safe_load(text.replace("# robot_state:", "robot_state:"))["/**"]["ros__parameters"]["topics"]
+    assert given["robot_state"] == "franka_robot_state_broadcaster/robot_state"
+
+
 def driver_values(**values: Any) -> dict[str, Any]:
     return {entry.name: entry.default for entry in DRIVER_ENTRIES} | values
 
