@@ -23,6 +23,7 @@ from rclpy.qos import QoSProfile
 from rig import ROOT, Rig
 from std_msgs.msg import Bool, Float64MultiArray
 from std_srvs.srv import SetBool, Trigger
+from vjepa_mpc.msg import PlanStatus
 from vjepa_mpc.srv import RenderGoal, SetGoal
 
 from vjepa_mpc.nodes.conversions import pose_message
@@ -214,7 +215,9 @@ def test_user_stop_stops_until_it_is_released(operator: Operator) -> None:
     operator.go(operator.position() + np.array([0.0, -0.02, 0.0]))
 
 
-def test_planner_reaches_a_goal_picture(operator: Operator, sim: list[NodeProcess], domain: int) -> None:
+def test_planner_reaches_a_goal_picture_and_holds_in_a_reflex_on_the_way(
+    operator: Operator, sim: list[NodeProcess], domain: int
+) -> None:
     start = np.array([0.50, 0.0, 0.20])
     operator.go(start)
     goal = operator.rest() + np.array([0.03, 0.05, -0.04])
@@ -231,8 +234,13 @@ def test_planner_reaches_a_goal_picture(operator: Operator, sim: list[NodeProces
     )
     with planner, operator.leave_to_planner():
         operator.wait_for_status(lambda status: status.reason == "NO_GOAL", START_TIMEOUT)
-        answer = operator.call(SetGoal, "planner_node/set_goal", SetGoal.Request(images=[picture.image], steps=[5]))
+        answer = operator.call(SetGoal, "planner_node/set_goal", SetGoal.Request(images=[picture.image], steps=[6]))
         assert answer.success, answer.message
+        operator.wait_for_status(lambda status: status.state == PlanStatus.EXECUTING, START_TIMEOUT)
+        assert operator.call(Trigger, "sim_node/reflex", Trigger.Request()).success
+        held = operator.wait_for_status(lambda status: status.reason == "MOTION_NOT_ALLOWED", TIMEOUT)
+        assert held.state == PlanStatus.HOLDING and "~/motion_allowed is false" in held.message
+        assert operator.call(Trigger, "franka_driver/recover", Trigger.Request()).success
         operator.wait_for_status(lambda status: status.reason == "GOAL_FINISHED", START_TIMEOUT)
         left = float(np.linalg.norm(operator.position() - goal))
         assert left < 0.02, f"{left:.3f} m from the goal\n{planner.output()}"
