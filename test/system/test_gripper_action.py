@@ -23,7 +23,7 @@ from vjepa_mpc.msg import PlanStatus
 
 from vjepa_mpc.control.gripper import CLOSED, OPEN, GripperJoint
 from vjepa_mpc.control.reasons import Reason
-from vjepa_mpc.nodes import optional_interfaces
+from vjepa_mpc.nodes import gripper_output, optional_interfaces
 from vjepa_mpc.nodes.gripper_output import GripperAction
 from vjepa_mpc.tools.processes import NodeProcess
 
@@ -46,6 +46,8 @@ class Hand:
     def __init__(self, node: Node) -> None:
         self.node = node
         self.accepts = self.cancels = True
+        self.answering = threading.Event()
+        self.answering.set()
         self.log: list[str] = []
         self.efforts: list[float] = []
         self._goals: list[Any] = []
@@ -76,6 +78,7 @@ class Hand:
             self._changed.notify_all()
 
     def _on_goal(self, goal: Any) -> GoalResponse:
+        assert self.answering.wait(TIMEOUT)
         self.efforts.append(goal.command.max_effort)
         if not self.accepts:
             self._note("reject", goal)
@@ -233,6 +236,17 @@ def test_a_server_that_goes_is_named_and_gets_nothing_old_when_it_returns(connec
     connection.trouble(Reason.GRIPPER_ABSENT, None)
     connection.action.command(OPEN)
     connection.hand.wait_for("accept 0", "accept 0.04")
+
+
+def test_a_server_that_does_not_answer_is_named_and_cancelled_when_it_does(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gripper_output, "ANSWER_TIMEOUT", 0.1)
+    connection.hand.answering.clear()
+    connection.action.command(CLOSED)
+    assert connection.trouble(Reason.GRIPPER_REFUSED) == f"/{NAME} did not answer within 0.1 s"
+    connection.hand.answering.set()
+    connection.hand.wait_for("accept 0", "cancel 0")
 
 
 # -- with the planner --------------------------------------------------------------------------------------------------

@@ -166,6 +166,9 @@ class GripperAction:
         if not handle.accepted:
             self._end(goal, f"{self._name} rejected position {self._finger.position(goal.closedness):g}")
             return
+        if self._goal is not goal:  # too late
+            handle.cancel_goal_async()
+            return
         goal.handle, goal.asked_at = handle, None
         handle.get_result_async().add_done_callback(lambda done: self._on_end(goal, done.result()))
         self._proceed()
