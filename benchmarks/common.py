@@ -45,7 +45,7 @@ def arguments(description: str, dtype: str = "auto") -> argparse.ArgumentParser:
 
 def begin(options: argparse.Namespace) -> torch.dtype:
     """Apply the options; returns the dtype."""
-    options.started, options.load = time.monotonic(), os.getloadavg()[0]
+    options.started, options.load_before = time.monotonic(), os.getloadavg()[0]
     set_cpu_threads(options.threads)
     keep_freed_memory()
     torch.manual_seed(options.seed)
@@ -93,7 +93,7 @@ def record(options: argparse.Namespace, dtype: torch.dtype) -> dict[str, Any]:
         "dtype": str(dtype).removeprefix("torch."),
         "threads": torch.get_num_threads(),
         "cores": os.cpu_count(),
-        "load": round(options.load, 2),  # before anything ran
+        "load": round(options.load_before, 2),  # before anything ran
         "seed": options.seed,
         "date": time.strftime("%Y-%m-%d"),
         "took_s": round(time.monotonic() - options.started, 1),

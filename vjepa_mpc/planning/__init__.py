@@ -1,5 +1,6 @@
 """Planning: goals in sequence, and the cross-entropy method that finds the next action."""
 
+from vjepa_mpc.planning.agreement import AgreementBounds, admit_quantised, measure_agreement
 from vjepa_mpc.planning.budget import Pace
 from vjepa_mpc.planning.cem import CEMPlanner, PlanResult
 from vjepa_mpc.planning.config import PRESETS, CEMConfig
@@ -10,13 +11,16 @@ from vjepa_mpc.planning.warm_up import warm_up
 
 __all__ = [
     "PRESETS",
+    "AgreementBounds",
     "CEMConfig",
     "CEMPlanner",
     "Pace",
     "PlanResult",
     "RankLostError",
     "Ranks",
+    "admit_quantised",
     "follow",
     "l1_energy",
+    "measure_agreement",
     "warm_up",
 ]

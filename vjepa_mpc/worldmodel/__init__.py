@@ -7,10 +7,12 @@ from vjepa_mpc.worldmodel.encoder import Encoder
 from vjepa_mpc.worldmodel.point_mass import PointMassWorldModel
 from vjepa_mpc.worldmodel.precision import resolve_dtype
 from vjepa_mpc.worldmodel.predictor import Predictor
+from vjepa_mpc.worldmodel.quantised import QUANTISATIONS, UnsupportedPrecisionError, quantise
 from vjepa_mpc.worldmodel.world_model import VJEPAWorldModel, WorldModel, build_world_model
 
 __all__ = [
     "MODEL_CONFIGS",
+    "QUANTISATIONS",
     "CheckpointError",
     "Encoder",
     "EncoderConfig",
@@ -18,12 +20,14 @@ __all__ = [
     "PointMassWorldModel",
     "Predictor",
     "PredictorConfig",
+    "UnsupportedPrecisionError",
     "VJEPAWorldModel",
     "WorldModel",
     "build_world_model",
     "bundled_model_path",
     "keep_freed_memory",
     "load_world_model",
+    "quantise",
     "resolve_dtype",
     "save_world_model",
     "set_cpu_threads",

@@ -15,18 +15,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-def linear(x: Tensor, layer: nn.Linear) -> Tensor:
-    """``layer(x)``."""
-    if _onednn_takes(x):
+def linear(x: Tensor, layer: nn.Module) -> Tensor:
+    """``layer(x)``, of a linear layer or one of its quantised kinds."""
+    if isinstance(layer, nn.Linear) and _onednn_takes(x):
         return torch.ops.mkldnn._linear_pointwise(x, layer.weight, layer.bias, "none", [], "")
-    return F.linear(x, layer.weight, layer.bias)
+    return layer(x)
 
 
-def linear_gelu(x: Tensor, layer: nn.Linear) -> Tensor:
+def linear_gelu(x: Tensor, layer: nn.Module) -> Tensor:
     """``gelu(layer(x))`` with the exact GELU."""
-    if _onednn_takes(x):
+    if isinstance(layer, nn.Linear) and _onednn_takes(x):
         return torch.ops.mkldnn._linear_pointwise(x, layer.weight, layer.bias, "gelu", [], "none")
-    return F.gelu(F.linear(x, layer.weight, layer.bias))
+    return F.gelu(layer(x))
 
 
 def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
