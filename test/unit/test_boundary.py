@@ -13,14 +13,18 @@ import pytest
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 pytest.importorskip("vjepa_mpc.msg", reason="the package is not built: run `make build`")
 
+import rclpy
 from geometry_msgs.msg import PoseStamped
 from loop_rig import START, FakeNode, running, settings
+from rclpy.lifecycle import TransitionCallbackReturn
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 
 from vjepa_mpc.nodes import optional_interfaces
 from vjepa_mpc.nodes.inputs import Inputs
 from vjepa_mpc.nodes.optional_interfaces import MissingInterfaceError
+from vjepa_mpc.nodes.planner_node import PlannerNode
+from vjepa_mpc.tools.processes import DomainLease
 
 pytestmark = pytest.mark.ros
 
@@ -178,6 +182,14 @@ def test_a_reflex_holds_the_moving_arm_until_it_is_cleared() -> None:
         assert len(rig.target.messages) >= count
 
 
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if neither package were installed."""
+    for package in ("franka_msgs", "control_msgs"):
+        monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setenv("ROS_DISTRO", "jazzy")
+
+
 @pytest.mark.parametrize(
     ("parameters", "says"),
     [
@@ -185,13 +197,22 @@ def test_a_reflex_holds_the_moving_arm_until_it_is_cleared() -> None:
         ({"gripper_output": "action"}, "gripper_output=action needs control_msgs/GripperCommand, which is not"),
     ],
 )
-def test_a_missing_package_is_named_with_the_way_to_get_it(
-    monkeypatch: pytest.MonkeyPatch, parameters: dict[str, Any], says: str
-) -> None:
-    for package in ("franka_msgs", "control_msgs"):
-        monkeypatch.setitem(sys.modules, package, None)  # also where it is installed
-    monkeypatch.setenv("ROS_DISTRO", "jazzy")
+@pytest.mark.usefixtures("bare")
+def test_a_missing_package_is_named_with_the_way_to_get_it(parameters: dict[str, Any], says: str) -> None:
     with pytest.raises(MissingInterfaceError, match=says) as caught:
         optional_interfaces.check(settings(**parameters))
     assert "apt install ros-jazzy-" in str(caught.value)
     optional_interfaces.check(settings())
+
+
+@pytest.mark.usefixtures("bare")
+def test_the_node_refuses_to_be_configured_without_it(capfd: pytest.CaptureFixture[str]) -> None:
+    rclpy.init(args=["--ros-args", "-p", "gripper_output:=action"], domain_id=DomainLease().domain_id)
+    try:
+        node = PlannerNode()
+        assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
+        node.stop()
+        node.destroy_node()
+    finally:
+        rclpy.try_shutdown()
+    assert "not configured: gripper_output=action needs control_msgs/GripperCommand" in capfd.readouterr().err
