@@ -265,6 +265,10 @@ def fail_planner(rig: Rig) -> None:
     rig.supervisor.report(Reason.PLANNER_EXCEPTION, "RuntimeError: out of memory", rig.now)
 
 
+def lose_rank(rig: Rig) -> None:
+    rig.supervisor.report(Reason.RANK_LOST, "rank 0 of 2 lost another rank", rig.now)
+
+
 def refuse_setpoint(rig: Rig) -> None:
     rig.supervisor.report(Reason.SETPOINT_INVALID, "linear speed", rig.now)
 
@@ -292,6 +296,7 @@ def late(rig: Rig) -> None:
 FAULTS = [
     (Reason.POSE_JUMPED, jump, "0.200 m"),
     (Reason.PLANNER_EXCEPTION, fail_planner, "out of memory"),
+    (Reason.RANK_LOST, lose_rank, "rank 0 of 2"),
     (Reason.SETPOINT_INVALID, refuse_setpoint, "linear speed"),
     (Reason.PLAN_INVALID, offer(actions=np.full((1, 7), np.nan)), "not finite"),
     (Reason.PLAN_INVALID, offer(target_pose=np.full(7, np.inf)), "not finite"),

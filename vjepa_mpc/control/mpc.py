@@ -24,6 +24,7 @@ from vjepa_mpc.planning.cem import CEMPlanner, PlanResult
 from vjepa_mpc.planning.config import GRIPPER, CEMConfig
 from vjepa_mpc.planning.evaluation import Objective, l1_energy
 from vjepa_mpc.planning.goals import EndedSubGoal, GoalSequence, SubGoal
+from vjepa_mpc.planning.ranks import Ranks
 from vjepa_mpc.worldmodel.preprocess import Crop
 from vjepa_mpc.worldmodel.world_model import WorldModel
 
@@ -84,6 +85,7 @@ class VisualMPC:
             the identity.
         objective: energy of latents given a goal latent, for planning as for ending sub-goals.
         seed: of the planner's random numbers.
+        ranks: processes that share the planning; see :class:`~vjepa_mpc.planning.ranks.Ranks`.
 
     Raises:
         ValueError: the rotation is not one.
@@ -99,10 +101,12 @@ class VisualMPC:
         action_rotation: np.ndarray | None = None,
         objective: Objective = l1_energy,
         seed: int = 0,
+        ranks: Ranks | None = None,
     ) -> None:
         self._world_model = world_model
         self._crop = crop
         self._objective = objective
+        self._ranks = ranks
         self._generator = torch.Generator(device=world_model.device).manual_seed(seed)
         self._gripper = Gripper(gripper or GripperSettings())
         self._lock = threading.Lock()  # guards what other threads may replace: the next four attributes
@@ -243,6 +247,7 @@ class VisualMPC:
             energies=plan.energies,
             encode_seconds=encode_seconds,
             plan_seconds=plan.timings["total"],
+            stopped_by=plan.stopped_by,
         )
         return self._commit(run, goal, step, observation.origin[6])
 
@@ -292,7 +297,9 @@ class VisualMPC:
     def _plan(self, run: _Run, goal: SubGoal, config: CEMConfig, latent: Tensor, pose: np.ndarray) -> PlanResult:
         config = self._config_for(goal, run.sequence.step, config, float(pose[6]))
         if self._planner is None or self._planner.config != config:
-            self._planner = CEMPlanner(self._world_model, config, self._generator, self._objective, pace=self._pace)
+            self._planner = CEMPlanner(
+                self._world_model, config, self._generator, self._objective, pace=self._pace, ranks=self._ranks
+            )
         state, index = torch.as_tensor(pose, dtype=torch.float32), run.sequence.index
         plan = self._planner.plan(latent, state, run.latents[index], previous=run.previous_plan(config.rollout))
         run.planned = (index, plan)

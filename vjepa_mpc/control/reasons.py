@@ -97,6 +97,11 @@ class Reason(Enum):
 
     POSE_JUMPED = (Effect.FAULTS, "the pose jumped", "Check the robot driver and the arm, then call ~/resume.")
     PLANNER_EXCEPTION = (Effect.FAULTS, "the planner failed", "See the log for the cause, then call ~/resume.")
+    RANK_LOST = (
+        Effect.FAULTS,
+        "a process that shares the planning is gone",
+        "See its output and start all of them again; ~/resume tries once more.",
+    )
     PLAN_INVALID = (Effect.FAULTS, "the plan is unusable", "Check checkpoint and dtype, then call ~/resume.")
     DEADLINE_MISSED = (
         Effect.FAULTS,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vjepa_mpc.control.pose import POSE_DIM
+from vjepa_mpc.planning.cem import StoppedBy
 from vjepa_mpc.planning.goals import EndedSubGoal, Ending, check_image
 
 
@@ -68,6 +69,7 @@ class MPCStep:
         energies: lowest energy among the candidates of each planning iteration.
         encode_seconds: time spent on encoding the camera image, and goal images not encoded before.
         plan_seconds: time spent on planning.
+        stopped_by: what ended the planner's search.
     """
 
     goal_id: int
@@ -84,6 +86,7 @@ class MPCStep:
     energies: tuple[float, ...] = ()
     encode_seconds: float
     plan_seconds: float = 0.0
+    stopped_by: StoppedBy = "iterations"
 
     @property
     def uses_up_goal(self) -> bool:

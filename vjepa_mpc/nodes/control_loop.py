@@ -27,6 +27,7 @@ from vjepa_mpc.nodes.motion import Motion
 from vjepa_mpc.nodes.parameters import Settings
 from vjepa_mpc.nodes.timing import PeriodMeter
 from vjepa_mpc.nodes.worker import PlanningWorker, PlanOutcome, PlanRequest
+from vjepa_mpc.planning import RankLostError
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -69,6 +70,13 @@ class Listener(Protocol):
         """State or reason changed."""
 
 
+def failure_reason(error: Exception) -> Reason:
+    """What a failure to plan is called."""
+    if isinstance(error, ImageError):
+        return Reason.IMAGE_UNREADABLE
+    return Reason.RANK_LOST if isinstance(error, RankLostError) else Reason.PLANNER_EXCEPTION
+
+
 class ControlLoop:
     """Owns supervisor and set-points, and the only thread that calls them.
 
@@ -99,6 +107,7 @@ class ControlLoop:
         self._motion: Motion | None = None
         self._worker = PlanningWorker(mpc, lambda outcome: self._jobs.post(lambda: self._on_outcome(outcome)))
         self._planning = False
+        self.planner_deadline_misses = 0  # plans that the planner's deadline cut short
         self._pipelined = settings.execution == "pipelined"
         self._planning_time, self._poses = PlanningTime(), PoseHistory()
         self._ready: tuple[PlanOutcome, MPCStep] | None = None  # a plan that waits for the arm to get where it begins
@@ -341,11 +350,11 @@ class ControlLoop:
         self._planning = False
         step = outcome.step
         if outcome.error is not None:
-            unreadable = isinstance(outcome.error, ImageError)
-            reason = Reason.IMAGE_UNREADABLE if unreadable else Reason.PLANNER_EXCEPTION
+            reason = failure_reason(outcome.error)
             self.supervisor.report(reason, f"{type(outcome.error).__name__}: {outcome.error}", self._now())
         elif step is not None and not step.superseded:
             self._planning_time.took(outcome.seconds)
+            self.planner_deadline_misses += step.stopped_by == "deadline"
             self._ready = outcome, step
             self._act()
 

@@ -26,7 +26,7 @@ def unconfigured(name: str, stamp: Time) -> DiagnosticArray:
 
 
 def configured(name: str, stamp: Time, loop: ControlLoop, inputs: Inputs) -> DiagnosticArray:
-    """State, ages of the inputs, timing, progress."""
+    """State, ages of the inputs, timing, plans that the deadline cut short, progress."""
     decision, step = loop.decision, loop.step
     now = time.monotonic()
     values = {
@@ -34,6 +34,7 @@ def configured(name: str, stamp: Time, loop: ControlLoop, inputs: Inputs) -> Dia
         "pose age [s]": _age(None if inputs.pose is None else inputs.pose.received, now),
         "gripper age [s]": _age(None if inputs.gripper is None else inputs.gripper.received, now),
         **loop.meter.summary(),
+        "deadline misses": str(loop.planner_deadline_misses),
     }
     if step is not None:
         values |= {

@@ -15,13 +15,14 @@ from vjepa_mpc.control.settle import SettleSettings
 from vjepa_mpc.control.supervisor import SupervisorConfig
 from vjepa_mpc.drivers.settings import HandSettings
 from vjepa_mpc.nodes.live_parameters import Entry
-from vjepa_mpc.planning import PRESETS, CEMConfig
+from vjepa_mpc.planning import PRESETS, AgreementBounds, CEMConfig
 from vjepa_mpc.planning.config import Execute, Sampling, Update
+from vjepa_mpc.worldmodel import QUANTISATIONS
 
 DEFAULT_PRESET = "cpu"
-EXECUTION_MODES = ("blocking",)
+EXECUTION_MODES = ("blocking", "pipelined")
 CROPS = ("square", "droid")
-DTYPES = ("auto", "float32", "float16", "bfloat16")
+DTYPES = ("auto", "float32", "float16", "bfloat16", *QUANTISATIONS)
 OUTPUTS = ("pose", "twist")
 GRIPPER_OUTPUTS = ("commands", "action")
 TRANSPORTS = ("raw", "compressed")
@@ -77,10 +78,23 @@ def planner_entries(preset: CEMConfig) -> tuple[Entry, ...]:
 
 
 def _model() -> tuple[Entry, ...]:
+    bounds = defaults(AgreementBounds)
+    agreement = (
+        Entry(
+            "agreement.topk_overlap", bounds["topk_overlap"], "For int8, fp8: least share of equal elites.", 0.0, 1.0
+        ),
+        Entry(
+            "agreement.rank_correlation", bounds["rank_correlation"], "Least rank correlation of energies.", 0.0, 1.0
+        ),
+        Entry("agreement.action_difference", bounds["action_difference"], "Most metres between the actions.", 0.0, 1.0),
+    )
     return (
         Entry("checkpoint", "", "World model: .safetensors or published .pt; empty: the bundled model."),
         Entry("device", "auto", "PyTorch device: auto, cpu, cuda, cuda:1 …"),
-        Entry("dtype", "auto", "Precision of the weights; auto: what suits the device.", choices=DTYPES),
+        Entry("dtype", "auto", "Precision; auto: what suits the device; int8, fp8: if plans agree.", choices=DTYPES),
+        *agreement,
+        Entry("compile", False, "Compile the predictor with torch.compile; for GPUs, takes minutes once."),
+        Entry("warm_up", True, "Plan once when configured, so that the first plan is not late."),
         Entry("crop", "square", "How images are cropped: as in the notebook, or as in training.", choices=CROPS),
         Entry("threads", 0, "CPU threads of PyTorch; 0: its own choice.", 0, 1024),
         Entry("seed", 0, "Seed of the planner's samples.", 0, 2**31 - 1),
@@ -153,7 +167,7 @@ def _robot() -> tuple[Entry, ...]:
 def _motion() -> tuple[Entry, ...]:
     limits, settle, setpoints = defaults(MotionLimits), defaults(SettleSettings), defaults(SetpointSettings)
     return (
-        Entry("execution", "blocking", "Plan, move, wait until settled, repeat.", choices=EXECUTION_MODES),
+        Entry("execution", "blocking", "Plan at rest, or plan the next action in motion.", choices=EXECUTION_MODES),
         Entry("setpoint_period", setpoints["period"], "Seconds between set-points.", 0.005, 0.1),
         Entry(
             "setpoint_max_gap",

@@ -19,7 +19,7 @@ from vjepa_mpc.control.supervisor import SupervisorConfig
 from vjepa_mpc.nodes.goal_intake import GoalDefaults
 from vjepa_mpc.nodes.live_parameters import LiveParameters, Values
 from vjepa_mpc.nodes.parameter_table import PRESET, entries
-from vjepa_mpc.planning import CEMConfig
+from vjepa_mpc.planning import AgreementBounds, CEMConfig
 from vjepa_mpc.planning.goals import Plateau
 
 _AXES = {"x": 0, "y": 1, "z": 2, "gripper": 3}
@@ -33,6 +33,8 @@ class ModelSettings:
     checkpoint: str
     device: str
     dtype: str
+    compile: bool
+    warm_up: bool
     crop: str
     threads: int
     seed: int
@@ -73,6 +75,7 @@ class Settings:
     """
 
     model: ModelSettings
+    agreement: AgreementBounds
     autostart: bool
     planner: CEMConfig
     action_rotation: np.ndarray
@@ -123,6 +126,7 @@ def build_settings(values: Values) -> Settings:
         raise ValueError("frame_id='': give the robot base frame's name, e.g. fr3_link0")
     return Settings(
         model=ModelSettings(**{field.name: values[field.name] for field in fields(ModelSettings)}),
+        agreement=_group(AgreementBounds, values, "agreement."),
         autostart=values["autostart"],
         planner=planner,
         action_rotation=_rotation(values["action_rotation"]),

@@ -29,7 +29,9 @@ from vjepa_mpc.nodes.model import make_controller
 from vjepa_mpc.nodes.optional_interfaces import MissingInterfaceError
 from vjepa_mpc.nodes.outputs import Outputs
 from vjepa_mpc.nodes.parameters import Settings
+from vjepa_mpc.nodes.ranks import follow, joined
 from vjepa_mpc.nodes.reach_action import ReachAction
+from vjepa_mpc.planning import Ranks
 from vjepa_mpc.planning.goals import SubGoal
 from vjepa_mpc.srv import SetGoal
 
@@ -41,8 +43,9 @@ NOT_CONFIGURED = "the planner is not configured: run `ros2 lifecycle set <node> 
 class PlannerNode(LifecycleNode):
     """Parameters, services, action and lifecycle around the control loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, ranks: Ranks | None = None) -> None:
         super().__init__("planner_node")
+        self._ranks = ranks
         self._loop: ControlLoop | None = None
         self._inputs: Inputs | None = None
         self._outputs: Outputs | None = None
@@ -80,7 +83,7 @@ class PlannerNode(LifecycleNode):
             self.get_logger().error(f"not configured: {error}")
             return TransitionCallbackReturn.FAILURE
         try:
-            controller = make_controller(settings)
+            controller = make_controller(settings, self._ranks)
         except Exception as error:  # rclpy drops exceptions of transitions without a word
             self.get_logger().error(f"cannot load the world model: {error}")
             return TransitionCallbackReturn.FAILURE
@@ -231,7 +234,10 @@ class PlannerNode(LifecycleNode):
 
 def main(args: list[str] | None = None) -> int:
     """Entry point of the executable ``planner_node``."""
-    return process.run(PlannerNode, args)
+    with joined() as ranks:
+        if ranks is not None and not ranks.leads:
+            return follow(ranks)
+        return process.run(lambda: PlannerNode(ranks), args)
 
 
 if __name__ == "__main__":

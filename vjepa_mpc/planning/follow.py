@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from vjepa_mpc.planning.cem import CEMPlanner
-from vjepa_mpc.planning.ranks import Ranks
+from vjepa_mpc.planning.ranks import Ranks, Request
 from vjepa_mpc.worldmodel.world_model import WorldModel
 
 
@@ -20,7 +20,12 @@ def follow(world_model: WorldModel, ranks: Ranks) -> None:
         RankLostError: another rank is gone.
     """
     while (request := ranks.await_request()) is not None:
-        generator = torch.Generator(device=world_model.device)
-        generator.set_state(request.random_state)
-        planner = CEMPlanner(world_model, request.config, generator, request.objective, ranks=ranks)
-        planner.plan(**request.inputs)
+        plan_along(world_model, request, ranks)
+
+
+def plan_along(world_model: WorldModel, request: Request, ranks: Ranks) -> None:
+    """Predict this rank's share of one plan; arguments and errors as in :func:`follow`."""
+    generator = torch.Generator(device=world_model.device)
+    generator.set_state(request.random_state)
+    planner = CEMPlanner(world_model, request.config, generator, request.objective, ranks=ranks)
+    planner.plan(**request.inputs)

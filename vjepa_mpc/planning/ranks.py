@@ -57,8 +57,8 @@ class Ranks:
         """Whether this is rank 0."""
         return self.rank == 0
 
-    def announce(self, request: Request | None) -> None:
-        """Rank 0: have the others plan along, or (None) end.
+    def announce(self, request: Any) -> None:
+        """Rank 0: have the others plan along (a :class:`Request`), end (None), or do what their caller knows of.
 
         Raises:
             RankLostError: one of them is gone.
@@ -66,16 +66,25 @@ class Ranks:
         with self._named_loss():
             dist.broadcast_object_list([request], src=0, group=self._commands)
 
-    def await_request(self) -> Request | None:
+    def await_request(self) -> Any:
         """Other ranks: what rank 0 announces next.
 
         Raises:
             RankLostError: rank 0 is gone.
         """
-        box: list[Request | None] = [None]
+        box: list[Any] = [None]
         with self._named_loss():
             dist.broadcast_object_list(box, src=0, group=self._commands)
         return box[0]
+
+    def meet(self) -> None:
+        """Wait until every rank is here, however long that takes.
+
+        Raises:
+            RankLostError: one of them is gone.
+        """
+        with self._named_loss():
+            dist.barrier(group=self._commands)
 
     def agree(self, value: int) -> int:
         """Rank 0's value, on every rank: what depends on measured times differs between them."""
