@@ -1,28 +1,34 @@
-"""The system tests' tools: a recorder that checks every set-point, a saboteur between simulator and planner, a rig."""
+"""The system tests' tools: a recorder of what the planner does, and a rig of simulator, planner and recorder."""
 
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, ClassVar
+from types import TracebackType
+from typing import Any
 
 import numpy as np
 import yaml
+from fault_injector import as_stamp
 from geometry_msgs.msg import PoseStamped
+from lifecycle_msgs.srv import ChangeState
+from rcl_interfaces.msg import Parameter as ParameterMessage
 from rcl_interfaces.srv import GetParameters, SetParametersAtomically
 from rclpy.parameter import Parameter
-from rclpy.qos import QoSProfile, qos_profile_sensor_data
-from sensor_msgs.msg import CompressedImage, Image
-from std_srvs.srv import Trigger
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import CompressedImage
+from setpoint_checks import Limits, Recording, Stamped
+from std_srvs.srv import SetBool, Trigger
 from vjepa_mpc.msg import PlanStatus
 from vjepa_mpc.srv import SetGoal
 
-from vjepa_mpc.nodes.conversions import encode_png, position_of, quaternion_of, seconds
+from vjepa_mpc.nodes.conversions import encode_png, seconds
 from vjepa_mpc.sim import FrankaSim
-from vjepa_mpc.tools.demo_link import DemoLink
+from vjepa_mpc.tools.demo_link import ANSWER_TIMEOUT, DemoLink
 from vjepa_mpc.tools.processes import NodeProcess
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,42 +40,115 @@ GOAL = np.array([0.45, 0.08, 0.12, np.pi, 0.0, 0.0, 0.0])
 BLOCK = np.array([0.6, -0.1])
 # A planner that finds the way less well, and much faster: for tests in which only that it moves matters.
 FAST = {"samples": "32", "topk": "6", "cem_steps": "3"}
+SERVICES = {
+    "set_goal": SetGoal,
+    "pause": SetBool,
+    "resume": Trigger,
+    "change_state": ChangeState,
+    "get_parameters": GetParameters,
+}
 QUIET = 0.5  # seconds that count as silence: many set-point periods
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Recorded:
-    """A set-point as it came over the wire, and the measured pose that was newest then."""
-
-    message: PoseStamped
-    received: float
-    measured: PoseStamped | None
+def limits(**overrides: Any) -> Limits:
+    """What the planner of the tests keeps to, with other values for what a test changed."""
+    stated = {name.rpartition(".")[2]: value for name, value in (DEFAULTS | LIMITS).items()}
+    parameters = {**stated, **overrides}
+    return Limits(**{field.name: parameters[field.name] for field in fields(Limits)})
 
 
 class Recorder(DemoLink):
-    """A :class:`DemoLink` that also records what the arm is told."""
+    """A :class:`DemoLink` that also records what the arm is told, where it is, and what the planner says."""
 
     def __init__(self, domain_id: int, namespace: str = "") -> None:
-        self.setpoints: list[Recorded] = []
+        self.setpoints: list[Stamped] = []
+        self._poses: list[Stamped] = []
+        self._said: list[PlanStatus] = []
+        self._clients: dict[str, Any] = {}
+        self.clock_back = 0.0  # seconds that the clock of the nodes was set back by
         super().__init__(domain_id, namespace=namespace)
         self._node.create_subscription(PoseStamped, "target_pose", self._on_target, QoSProfile(depth=100))
 
+    # -- recording --------------------------------------------------------------------------------------------------
+
     def _on_target(self, message: PoseStamped) -> None:
         with self._changed:
-            self.setpoints.append(Recorded(message=message, received=time.monotonic(), measured=self._pose))
+            self.setpoints.append(self._stamped(message))
             self._changed.notify_all()
+
+    def _keep(self, store: str) -> Callable[[Any], None]:
+        keep = super()._keep(store)
+        if store != "_pose":
+            return keep
+
+        def callback(message: PoseStamped) -> None:
+            with self._changed:
+                self._poses.append(self._stamped(message))
+            keep(message)
+
+        return callback
+
+    def _on_status(self, message: PlanStatus) -> None:
+        message.header.stamp = as_stamp(self._corrected(message, time.time()))
+        with self._changed:
+            self._said.append(message)
+        super()._on_status(message)
+
+    def _stamped(self, message: PoseStamped) -> Stamped:
+        received = time.time()
+        message.header.stamp = as_stamp(self._corrected(message, received))
+        return Stamped.of(message, received)
+
+    def _corrected(self, message: Any, received: float) -> float:
+        """The stamp, had the clock not been set back."""
+        stamp = seconds(message.header.stamp)
+        return stamp + self.clock_back if received - stamp > 0.5 * self.clock_back > 0.0 else stamp
+
+    def recording(self) -> Recording:
+        """What came since `forget`."""
+        with self._changed:
+            return Recording(setpoints=tuple(self.setpoints), poses=tuple(self._poses), statuses=tuple(self._said))
 
     def forget(self) -> None:
         """Start recording anew; the present status stays."""
         with self._changed:
             self.setpoints.clear()
-            del self._statuses[:-1]
+            self._poses.clear()
+            del self._statuses[:-1], self._said[:-1]
+
+    def forget_planner(self) -> None:
+        """What a planner that has ended did and said counts no more."""
+        with self._changed:
+            for record in (self.setpoints, self._poses, self._statuses, self._said):
+                record.clear()
+            clients, self._clients = self._clients, {}
+        for client in clients.values():
+            self._node.destroy_client(client)
+
+    def check_setpoints(self) -> None:
+        """What must hold for every set-point that was recorded."""
+        problems = self.recording().violations(limits())
+        assert not problems, f"{len(problems)} violations, e.g. {problems[:5]}"
+
+    # -- waiting ----------------------------------------------------------------------------------------------------
 
     def wait_for_setpoint(self, timeout: float) -> None:
         """Until one more comes."""
         with self._changed:
             count = len(self.setpoints)
             assert self._changed.wait_for(lambda: len(self.setpoints) > count, timeout), "no set-point came"
+
+    def wait_for_speed(self, speed: float, timeout: float) -> None:
+        """Until the set-points of the last three periods move this fast, in m/s."""
+
+        def fast() -> bool:
+            if len(self.setpoints) < 4:
+                return False
+            old, new = self.setpoints[-4], self.setpoints[-1]
+            return float(np.linalg.norm(new.position - old.position)) > speed * max(new.stamp - old.stamp, 1e-6)
+
+        with self._changed:
+            assert self._changed.wait_for(fast, timeout), f"no set-points of {speed} m/s in {timeout} s"
 
     def stays_silent(self, duration: float = QUIET) -> bool:
         """Whether no set-point comes for a while."""
@@ -83,13 +162,30 @@ class Recorder(DemoLink):
         while not self.stays_silent():
             assert time.monotonic() < deadline, f"set-points still come after {timeout} s"
 
-    def check_setpoints(self) -> None:
-        """What must hold for every set-point ever published."""
-        with self._changed:
-            recorded = list(self.setpoints)
-        problems = [problem for entry in recorded for problem in check_one(entry)]
-        problems += check_motion([entry.message for entry in recorded])
-        assert not problems, f"{len(problems)} violations in {len(recorded)} set-points, e.g. {problems[:5]}"
+    # -- asking -----------------------------------------------------------------------------------------------------
+
+    def send(self, kind: Any, name: str, request: Any) -> tuple[float, Any]:
+        """Send a request; when, in seconds of the system's clock, and the future answer.
+
+        The client is kept: a server that does not know it yet gets the request a tenth of a second later.
+        """
+        client = self._client(kind, name)
+        assert client.wait_for_service(ANSWER_TIMEOUT), f"nobody offers {name}"
+        return time.time(), client.call_async(request)
+
+    def meet_services(self) -> None:
+        """Have clients for the planner's services, so that it knows them by the time that requests are sent."""
+        for name, kind in SERVICES.items():
+            self._client(kind, f"planner_node/{name}")
+
+    def _client(self, kind: Any, name: str) -> Any:
+        if name not in self._clients:
+            self._clients[name] = self._node.create_client(kind, name)
+        return self._clients[name]
+
+    def publishers_of(self, topic: str) -> list[Any]:
+        """Who publishes on a topic, as this node sees it."""
+        return list(self._node.get_publishers_info_by_topic(topic))
 
     def set_parameters(self, node: str, **values: Any) -> str:
         """Set parameters together; the reason of a refusal, empty when they were taken."""
@@ -103,91 +199,39 @@ class Recorder(DemoLink):
     def parameter(self, node: str, name: str) -> Any:
         """The present value of a parameter."""
         answer = self.call(GetParameters, f"{node}/get_parameters", GetParameters.Request(names=[name]))
-        return Parameter.from_parameter_msg(_named(name, answer.values[0])).value
+        return Parameter.from_parameter_msg(ParameterMessage(name=name, value=answer.values[0])).value
 
 
-def _named(name: str, value: Any) -> Any:
-    from rcl_interfaces.msg import Parameter as ParameterMessage
+class SimulatedArm:
+    """The simulator's process, which may be killed and started again. Use it as a context manager.
 
-    return ParameterMessage(name=name, value=value)
-
-
-def check_one(entry: Recorded) -> list[str]:
-    """Invariants of a single set-point."""
-    position, quaternion = position_of(entry.message), quaternion_of(entry.message)
-    if not np.isfinite([*position, *quaternion]).all():
-        return [f"not finite: {position} {quaternion}"]
-    found = []
-    if abs(np.linalg.norm(quaternion) - 1.0) > 1e-6:
-        found.append(f"quaternion {quaternion} is not of unit length")
-    if entry.message.header.frame_id != LIMITS["frame_id"]:
-        found.append(f"frame_id '{entry.message.header.frame_id}'")
-    lower, upper = np.array(LIMITS["workspace"]["lower"]), np.array(LIMITS["workspace"]["upper"])
-    if (position < lower - 1e-9).any() or (position > upper + 1e-9).any():
-        found.append(f"{position} is outside the workspace box")
-    if entry.measured is not None:
-        lead = float(np.linalg.norm(position - position_of(entry.measured)))
-        if lead > _limit("max_step"):
-            found.append(f"{lead:.3f} m from the measured pose")
-    return found
-
-
-def check_motion(messages: Sequence[PoseStamped], window: int = 5) -> list[str]:
-    """Speed and acceleration between stamps, over windows that even out the scheduling of publisher and clock."""
-    times = np.array([seconds(message.header.stamp) for message in messages])
-    positions = np.array([position_of(message) for message in messages]).reshape(-1, 3)
-    found = []
-    # A gap of more than max_gap means that the stream was interrupted and began anew.
-    pieces = np.split(np.arange(len(times)), np.flatnonzero(np.diff(times) > DEFAULTS["setpoint_max_gap"]) + 1)
-    for piece in pieces:
-        t, p = times[piece], positions[piece]
-        if len(piece) <= 2 * window:
-            continue
-        dt = t[window:] - t[:-window]
-        velocity = (p[window:] - p[:-window]) / dt[:, None]
-        speed = float(np.linalg.norm(velocity, axis=1).max())
-        if speed > 1.1 * _limit("linear_speed"):
-            found.append(f"speed {speed:.3f} m/s")
-        acceleration = np.linalg.norm(velocity[window:] - velocity[:-window], axis=1) / dt[:-window]
-        if acceleration.max() > 1.5 * _limit("linear_acceleration"):
-            found.append(f"acceleration {acceleration.max():.2f} m/s²")
-    return found
-
-
-def _limit(name: str) -> float:
-    return float(LIMITS["limits"].get(name, DEFAULTS["limits"][name]))
-
-
-class Saboteur:
-    """Stands between simulator and planner: forwards images and poses, altered as a test wants.
-
-    Planners that are to be fooled subscribe to ``faulty/image`` and ``faulty/current_pose``.
+    Args:
+        log: file for its output.
+        domain: DDS domain.
     """
 
-    REMAPPINGS: ClassVar = {"camera/image_raw": "faulty/image", "current_pose": "faulty/current_pose"}
+    def __init__(self, log: Path, domain: int) -> None:
+        self._log, self._domain = log, domain
+        self.start()
 
-    def __init__(self, link: DemoLink) -> None:
-        node = link._node
-        self._image_out = node.create_publisher(Image, "faulty/image", qos_profile_sensor_data)
-        self._pose_out = node.create_publisher(PoseStamped, "faulty/current_pose", qos_profile_sensor_data)
-        self.behave()
-        node.create_subscription(Image, "camera/image_raw", self._on_image, qos_profile_sensor_data)
-        node.create_subscription(PoseStamped, "current_pose", self._on_pose, qos_profile_sensor_data)
+    def start(self) -> None:
+        """Start it (again)."""
+        self.process = NodeProcess("sim_node", self._log, self._domain, params_files=[ROOT / "config/sim.yaml"])
 
-    def behave(self) -> None:
-        """Forward everything as it is."""
-        self.alter_image: Callable[[Image], Image | None] = lambda message: message
-        self.alter_pose: Callable[[PoseStamped], PoseStamped | None] = lambda message: message
+    def kill(self) -> float:
+        """End it without warning; when, in seconds of the system's clock."""
+        at = time.time()
+        self.process.send(signal.SIGKILL)
+        self.process.wait()
+        return at
 
-    def _on_image(self, message: Image) -> None:
-        altered = self.alter_image(message)
-        if altered is not None:
-            self._image_out.publish(altered)
+    def __enter__(self) -> SimulatedArm:
+        return self
 
-    def _on_pose(self, message: PoseStamped) -> None:
-        altered = self.alter_pose(message)
-        if altered is not None:
-            self._pose_out.publish(altered)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.process.stop()
 
 
 class Rig:
@@ -198,17 +242,28 @@ class Rig:
 
     @staticmethod
     def start_planner(
-        log: Path, domain: int, remappings: dict[str, str] | None = None, **parameters: str
+        log: Path,
+        domain: int,
+        remappings: dict[str, str] | None = None,
+        module: str = "planner_node",
+        environment: dict[str, str] | None = None,
+        params_file: Path | None = None,
+        **parameters: str,
     ) -> NodeProcess:
-        """A planner for the simulated arm."""
+        """A planner for the simulated arm.
+
+        `module`: another executable than the usual one. `params_file`: on top of the profile; nested values have to be
+        given in it, because rcl ignores ``-p`` for those that two files before have.
+        """
         parameters = {**Rig.checkpoint(), **parameters}
         return NodeProcess(
-            "planner_node",
+            module,
             log,
             domain,
-            params_files=[ROOT / "config/planner.yaml", PROFILE],
+            params_files=[ROOT / "config/planner.yaml", PROFILE, *([params_file] if params_file else [])],
             parameters={name.replace("__", "."): value for name, value in parameters.items()},
             remappings=remappings,
+            environment=environment,
         )
 
     @staticmethod

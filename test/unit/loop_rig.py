@@ -47,15 +47,8 @@ def settings(**values: Any) -> Settings:
 
 
 def profile(name: str) -> dict[str, Any]:
-    """What a robot profile in config/robots sets, with dots in the names."""
-
-    def flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-        result: dict[str, Any] = {}
-        for key, value in tree.items():
-            result |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
-        return result
-
-    return flat(yaml.safe_load((ROOT / f"config/robots/{name}.yaml").read_text())["/**"]["ros__parameters"])
+    """What a robot profile in config/robots sets."""
+    return yaml.safe_load((ROOT / f"config/robots/{name}.yaml").read_text())["/**"]["ros__parameters"]
 
 
 class FakePublisher:

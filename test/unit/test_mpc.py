@@ -312,7 +312,7 @@ def test_an_action_for_a_moving_arm_begins_where_its_motion_ends(model, turn):
     rotation = np.array([[np.cos(turn), -np.sin(turn), 0.0], [np.sin(turn), np.cos(turn), 0.0], [0.0, 0.0, 1.0]])
     turned = VisualMPC(TurnedModel(rotation), CONFIG, action_rotation=rotation, seed=1)
     start = START + np.array([0.05, 0.03, -0.02, 0.0, 0.0, 0.0, 0.0])
-    target = start[:3] + (-0.03, 0.02, 0.04)
+    target = start[:3] + np.array([-0.03, 0.02, 0.04])
     turned.set_goals([goal(model, target)])
     step = turned.step(Observation(image=model.render(START), pose=START, start=start))
     assert np.linalg.norm(step.target_pose[:3] - target) < 0.01

@@ -31,20 +31,20 @@ DEFAULTS = {name: entry.default for name, entry in ENTRIES.items()}
 BOX = {"workspace.lower": (0.3, -0.3, 0.0), "workspace.upper": (0.7, 0.3, 0.5)}
 
 
-def flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested YAML as dotted names."""
-    result: dict[str, Any] = {}
-    for key, value in tree.items():
-        result |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return result
-
-
 def parameters_of(path: Path) -> dict[str, Any]:
-    return flat(yaml.safe_load(path.read_text())["/**"]["ros__parameters"])
+    return yaml.safe_load(path.read_text())["/**"]["ros__parameters"]
 
 
 def plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
+
+
+@pytest.mark.parametrize("folder", ["config", "config/robots"])
+def test_files_name_parameters_with_dots(folder: str) -> None:
+    """rcl lets nested names of a second file win over `-p`: a lower speed limit given there would be ignored."""
+    for path in (ROOT / folder).glob("*.yaml"):
+        nested = [name for name, value in parameters_of(path).items() if isinstance(value, dict)]
+        assert not nested, f"{path.name}: {nested}"
 
 
 # -- one home for each value ------------------------------------------------------------------------------------------
@@ -193,3 +193,8 @@ def test_the_simulators_values_are_checked(changes: dict[str, Any], says: str) -
     values = {entry.name: entry.default for entry in SIM_ENTRIES}
     with pytest.raises(ValueError, match=says):
         build_sim_settings({**values, **changes})
+
+
+def test_pipelined_execution_is_refused_with_velocities() -> None:
+    with pytest.raises(ValueError, match="execution=pipelined with output=twist"):
+        build_settings(DEFAULTS | BOX | {"execution": "pipelined", "output": "twist"})

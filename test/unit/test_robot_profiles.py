@@ -26,15 +26,8 @@ MOST_SPEED, MOST_ACCELERATION = 0.5, 3.0
 pytestmark = pytest.mark.ros
 
 
-def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    for name, value in values.items():
-        result |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
-    return result
-
-
 def parameters(path: Path) -> dict[str, Any]:
-    return flat(yaml.safe_load(path.read_text())["/**"]["ros__parameters"])
+    return yaml.safe_load(path.read_text())["/**"]["ros__parameters"]
 
 
 def fits(entry: Entry, value: Any) -> bool:
@@ -128,8 +121,8 @@ def test_profile_can_hear_the_robots_mode(path: Path) -> None:
     if path.stem in ("sim", "fr3_libfranka"):
         assert settings(path).topics.motion_allowed == "~/motion_allowed"  # the driver's, see the SROS2 policy's test
         return
-    given = yaml.safe_load(text.replace("# robot_state:", "robot_state:"))["/**"]["ros__parameters"]["topics"]
-    assert given["robot_state"] == "franka_robot_state_broadcaster/robot_state"
+    given = yaml.safe_load(text.replace("# topics.robot_state:", "topics.robot_state:"))["/**"]["ros__parameters"]
+    assert given["topics.robot_state"] == "franka_robot_state_broadcaster/robot_state"
 
 
 def driver_values(**values: Any) -> dict[str, Any]:

@@ -122,6 +122,11 @@ def build_settings(values: Values) -> Settings:
         raise ValueError(
             f"maxnorm={planner.maxnorm} > limits.max_step={limits.max_step}: the planner may not go further than a step"
         )
+    if values["execution"] == "pipelined" and values["output"] == "twist":
+        raise ValueError(
+            "execution=pipelined with output=twist: what an arm that never rests does not follow of the velocities would "
+            "add up; use blocking, or a controller that takes poses"
+        )
     if not values["frame_id"]:
         raise ValueError("frame_id='': give the robot base frame's name, e.g. fr3_link0")
     return Settings(
