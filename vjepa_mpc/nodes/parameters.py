@@ -124,8 +124,8 @@ def build_settings(values: Values) -> Settings:
         )
     if values["execution"] == "pipelined" and values["output"] == "twist":
         raise ValueError(
-            "execution=pipelined with output=twist: what an arm that never rests does not follow of the velocities would "
-            "add up; use blocking, or a controller that takes poses"
+            "execution=pipelined with output=twist: what an arm does not follow of velocities adds up while it never rests; "
+            "use blocking, or a controller that takes poses"
         )
     if not values["frame_id"]:
         raise ValueError("frame_id='': give the robot base frame's name, e.g. fr3_link0")
