@@ -16,14 +16,15 @@ pytest.importorskip("vjepa_mpc.sim", reason="the simulator's packages are not in
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from rig import ROOT, Recorder, Rig, goal_picture
+from fault_injector import FaultInjector
+from rig import Recorder, Rig, SimulatedArm, goal_picture
 
 from vjepa_mpc.tools.processes import DomainLease, NodeProcess, local_environment
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if Path(str(item.fspath)).parent == Path(__file__).parent:
+        if Path(str(item.fspath)).is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.ros)
             item.add_marker(pytest.mark.slow)
 
@@ -37,24 +38,31 @@ def domain() -> int:
 
 
 @pytest.fixture(scope="session")
-def sim(domain: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
+def sim(domain: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatedArm]:
     """The simulated arm, one for all tests."""
-    log = tmp_path_factory.mktemp("sim") / "sim_node.log"
-    with NodeProcess("sim_node", log, domain, params_files=[ROOT / "config/sim.yaml"]) as process:
-        yield process
+    with SimulatedArm(tmp_path_factory.mktemp("sim") / "sim_node.log", domain) as arm:
+        yield arm
 
 
 @pytest.fixture(scope="session")
-def link(domain: int, sim: NodeProcess) -> Iterator[Recorder]:
+def link(domain: int, sim: SimulatedArm) -> Iterator[Recorder]:
     """The test's end of the connection."""
     with Recorder(domain) as result:
         result.wait_for_view(60.0)
         yield result
 
 
+@pytest.fixture(scope="session")
+def injector(domain: int, link: Recorder) -> Iterator[FaultInjector]:
+    """What stands between simulator and planners that are to be fooled."""
+    with FaultInjector(domain) as node:
+        yield node
+
+
 @pytest.fixture(scope="module")
-def planner(domain: int, sim: NodeProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
+def planner(domain: int, link: Recorder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
     """A planner, one for each file of tests."""
+    link.forget_planner()
     log = tmp_path_factory.mktemp("planner") / "planner_node.log"
     with Rig.start_planner(log, domain) as process:
         yield process

@@ -247,20 +247,15 @@ class Rig:
         remappings: dict[str, str] | None = None,
         module: str = "planner_node",
         environment: dict[str, str] | None = None,
-        params_file: Path | None = None,
         **parameters: str,
     ) -> NodeProcess:
-        """A planner for the simulated arm.
-
-        `module`: another executable than the usual one. `params_file`: on top of the profile; nested values have to be
-        given in it, because rcl ignores ``-p`` for those that two files before have.
-        """
+        """A planner for the simulated arm; `module`: another executable than the usual one."""
         parameters = {**Rig.checkpoint(), **parameters}
         return NodeProcess(
             module,
             log,
             domain,
-            params_files=[ROOT / "config/planner.yaml", PROFILE, *([params_file] if params_file else [])],
+            params_files=[ROOT / "config/planner.yaml", PROFILE],
             parameters={name.replace("__", "."): value for name, value in parameters.items()},
             remappings=remappings,
             environment=environment,

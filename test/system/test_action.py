@@ -54,8 +54,9 @@ def result_of(handle: Any) -> tuple[int, Any]:
 
 
 @pytest.fixture(scope="module")
-def planner(domain: int, sim: NodeProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
+def planner(domain: int, link: Recorder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
     """A fast planner."""
+    link.forget_planner()
     with Rig.start_planner(tmp_path_factory.mktemp("planner") / "planner_node.log", domain, **FAST) as process:
         yield process
 

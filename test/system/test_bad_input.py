@@ -10,8 +10,9 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from fault_injector import FaultInjector
 from geometry_msgs.msg import PoseStamped
-from rig import FAST, Recorder, Rig, Saboteur
+from rig import FAST, Recorder, Rig
 from sensor_msgs.msg import CompressedImage, Image
 from vjepa_mpc.msg import PlanStatus
 
@@ -77,24 +78,20 @@ def test_a_bad_goal_does_not_touch_the_running_one(rig: Rig, picture: np.ndarray
 
 
 @pytest.fixture(scope="module")
-def planner(domain: int, sim: NodeProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
-    """A planner whose inputs come through the saboteur."""
+def planner(domain: int, link: Recorder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
+    """A planner whose inputs come through the fault injector."""
     log = tmp_path_factory.mktemp("planner") / "planner_node.log"
-    with Rig.start_planner(log, domain, remappings=Saboteur.REMAPPINGS, **FAST) as process:
+    link.forget_planner()
+    with Rig.start_planner(log, domain, remappings=FaultInjector.REMAPPINGS, **FAST) as process:
         yield process
         assert process.returncode is None, f"the planner did not stay up:\n{process.output()}"
 
 
-@pytest.fixture(scope="module")
-def saboteur(link: Recorder) -> Saboteur:
-    return Saboteur(link)
-
-
 @pytest.fixture(autouse=True)
-def behave(saboteur: Saboteur) -> Iterator[None]:
-    saboteur.behave()
+def behave(injector: FaultInjector) -> Iterator[None]:
+    injector.behave()
     yield
-    saboteur.behave()
+    injector.behave()
 
 
 def pose_with(**changes: Any) -> Callable[[PoseStamped], PoseStamped]:
@@ -146,30 +143,32 @@ BAD_IMAGES = {
 
 @pytest.mark.parametrize("name", BAD_POSES)
 def test_bad_poses_hold_by_name_and_the_goal_survives(
-    rig: Rig, saboteur: Saboteur, picture: np.ndarray, name: str
+    rig: Rig, injector: FaultInjector, picture: np.ndarray, name: str
 ) -> None:
-    saboteur.alter_pose, reason = BAD_POSES[name]
+    alteration, reason = BAD_POSES[name]
+    injector.inject("pose", alteration)
     restart(rig)
     assert rig.request([picture], steps=[1]).success
     status = rig.wait_for_reason(reason)
     assert status.state in (PlanStatus.HOLDING, PlanStatus.WAITING_INPUT)
     assert status.message
     assert rig.link.stays_silent() and not rig.link.setpoints
-    saboteur.behave()
+    injector.behave()
     rig.wait_for_reason("GOAL_FINISHED", 60.0)
 
 
 @pytest.mark.parametrize("name", BAD_IMAGES)
 def test_bad_images_hold_by_name_and_the_goal_survives(
-    rig: Rig, saboteur: Saboteur, picture: np.ndarray, name: str
+    rig: Rig, injector: FaultInjector, picture: np.ndarray, name: str
 ) -> None:
-    saboteur.alter_image, reason, says = BAD_IMAGES[name]
+    alteration, reason, says = BAD_IMAGES[name]
+    where = rig.position()
+    injector.inject("image", alteration)
     assert rig.request([picture], steps=[1]).success
     status = rig.wait_for_reason(reason)
     assert says in status.message
-    where = rig.position()
-    assert np.linalg.norm(rig.position() - where) < 1e-3
-    saboteur.behave()
+    assert rig.link.stays_silent() and np.linalg.norm(rig.position() - where) < 1e-3
+    injector.behave()
     rig.wait_for_reason("GOAL_FINISHED", 60.0)
 
 

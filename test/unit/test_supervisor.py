@@ -305,6 +305,7 @@ FAULTS = [
     (Reason.PLAN_INVALID, offer(actions=np.eye(7)[:1] * 0.2), "0.200 m"),
     (Reason.PLAN_INVALID, offer(actions=np.eye(7)[3:4]), "1.00 rad"),
     (Reason.PLAN_INVALID, offer(target_pose=HOME + np.eye(7)[6] * 1.1), "1.1"),
+    (Reason.PLAN_INVALID, offer(energies=(0.5, float("nan"))), "nothing finite"),
     (Reason.DEADLINE_MISSED, late, "3 times"),
 ]
 
@@ -486,6 +487,28 @@ def test_the_measured_pose_is_given_only_while_it_can_be_trusted(rig):
     rig.pose = None
     assert rig.run(0.1).measured is not None
     assert rig.run(0.3).measured is None
+
+
+def test_a_pose_that_something_is_wrong_with_is_not_braked_by(rig):
+    rig.start()
+    rig.stamp_offset["pose"] = -5.0
+    assert (rig.tick().reason, rig.decision.measured) == (Reason.POSE_STALE, None)
+    rig.stamp_offset["pose"] = 0.0
+    rig.run(1.0)
+    rig.execute()
+    jump(rig)
+    assert (rig.tick().reason, rig.decision.measured) == (Reason.POSE_JUMPED, None)
+    rig.supervisor.resume(rig.now)
+    assert np.allclose(rig.tick().measured.position, rig.state[:3])
+
+
+def test_the_pose_of_an_arm_outside_the_box_is_right_all_the_same(rig):
+    rig.start()
+    for _ in range(100):
+        rig.state[2] += CONFIG.limits.linear_speed * TICK
+        rig.tick()
+    assert rig.decision.reason is Reason.POSE_OUTSIDE_WORKSPACE
+    assert np.allclose(rig.decision.measured.position, rig.state[:3])
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,9 @@ class PlanGuard:
             return Violation(Reason.PLAN_INVALID, f"{shapes} instead of [H, 7] and [7]")
         if not (np.isfinite(actions).all() and np.isfinite(target).all()):
             return Violation(Reason.PLAN_INVALID, f"not finite: first action {np.round(actions[0], 4).tolist()}")
+        if not all(map(math.isfinite, plan.energies)):
+            # Candidates that cannot be compared are chosen from at random; their mean looks like any plan.
+            return Violation(Reason.PLAN_INVALID, f"the model predicts nothing finite: energies {plan.energies}")
         if not 0.0 <= target[6] <= 1.0:
             return Violation(Reason.PLAN_INVALID, f"commanded closedness {target[6]:g} is not in 0 … 1")
         return self._too_large(actions)

@@ -86,6 +86,7 @@ class PlanReport:
         actions: [H, 7].
         target_pose: [7] x, y, z, rx, ry, rz and commanded closedness.
         compute_seconds: from observation to plan.
+        energies: lowest energy of each of the planner's iterations; empty when there was time for none.
     """
 
     goal_id: int
@@ -94,3 +95,4 @@ class PlanReport:
     actions: np.ndarray
     target_pose: np.ndarray
     compute_seconds: float
+    energies: tuple[float, ...] = ()

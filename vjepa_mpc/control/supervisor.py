@@ -273,8 +273,7 @@ class Supervisor:
         if violation is None:
             violation = guards.gripper.check(now)
         if violation is None and guards.pose.newest is not None:
-            closedness = 0.0 if guards.gripper.newest is None else guards.gripper.newest.closedness
-            violation = guards.pose.check(now, closedness)
+            violation = guards.pose.check(now, self._closedness())
         if violation is None and guards.image.newest is not None:
             violation = guards.image.check(now)
         return violation
@@ -320,9 +319,19 @@ class Supervisor:
         return None
 
     def _measured(self, now: Now) -> CartesianPose | None:
-        """The newest pose, unless it is malformed or old."""
-        if self._guards is None or self._config is None or self._guards.pose.newest is None:
+        """The newest pose, unless something is wrong with it; that the arm is outside the box is no such thing.
+
+        After a jump there is no telling which pose was right. Whatever brakes then had better not look at it.
+        """
+        if self._guards is None or self._guards.pose.newest is None:
             return None
-        if now.steady - self._guards.pose.newest.received > self._config.pose_timeout:
+        if self._fault is not None and self._fault.reason is Reason.POSE_JUMPED:
             return None
-        return self._guards.pose.pose
+        violation = self._guards.pose.check(now, self._closedness())
+        trusted = violation is None or violation.reason is Reason.POSE_OUTSIDE_WORKSPACE
+        return self._guards.pose.pose if trusted else None
+
+    def _closedness(self) -> float:
+        """The measured one; 0 where there is no gripper feedback."""
+        newest = None if self._guards is None else self._guards.gripper.newest
+        return 0.0 if newest is None else newest.closedness

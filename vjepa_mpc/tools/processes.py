@@ -73,7 +73,7 @@ class NodeProcess:
     """A node in a process of its own; its output goes to a log file.
 
     Args:
-        name: one of `MODULES`.
+        name: one of `MODULES`, or the full name of another module.
         log: file for its output.
         domain_id: DDS domain.
         params_files: parameter YAML files, later ones override earlier ones.
@@ -94,7 +94,7 @@ class NodeProcess:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self.name, self.log = name, log
-        command = [*_DIE_WITH_PARENT, sys.executable, "-m", MODULES[name], "--ros-args"]
+        command = [*_DIE_WITH_PARENT, sys.executable, "-m", MODULES.get(name, name), "--ros-args"]
         for file in params_files:
             command += ["--params-file", str(file)]
         for key, value in (parameters or {}).items():

@@ -1,0 +1,1 @@
+"""Faults injected into real processes: what the planner does then, measured."""
