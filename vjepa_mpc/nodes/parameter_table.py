@@ -73,6 +73,7 @@ def planner_entries(preset: CEMConfig) -> tuple[Entry, ...]:
         Entry(
             "memory_limit_mb", preset.memory_limit_mb or 0.0, "Memory for a micro-batch, in MB; 0: automatic.", 0.0, 1e6
         ),
+        Entry("cuda_graphs", preset.cuda_graphs, "On a GPU: record an iteration once, and replay it."),
     ]
     return tuple(replace(entry, dynamic=True) for entry in planner)
 

@@ -45,9 +45,8 @@ class ActionSpace:
 
     def to_actions(self, searched: Tensor) -> Tensor:
         """[..., 4] -> [..., 7] with zero rotation."""
-        actions = searched.new_zeros(*searched.shape[:-1], ACTION_DIM)
-        actions[..., _SEARCHED] = searched
-        return actions
+        position, gripper = searched.split((GRIPPER, 1), dim=-1)
+        return torch.cat([position, torch.zeros_like(position), gripper], dim=-1)
 
     def from_actions(self, actions: Tensor) -> Tensor:
         """[P, H', 7] -> [H, P, 4]; the last step of a shorter sequence is repeated, rotations are left out."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,6 +19,7 @@ from vjepa_mpc.planning.actions import ACTION_DIM, SEARCH_DIM, ActionSpace
 from vjepa_mpc.planning.budget import Budget, Clock, Deadline, Pace, Unlimited
 from vjepa_mpc.planning.config import GRIPPER, CEMConfig
 from vjepa_mpc.planning.evaluation import Evaluator, Objective, choose_micro_batch, l1_energy
+from vjepa_mpc.planning.graphs import Capture, GraphedIteration, Tensors, capture_cuda_graph
 from vjepa_mpc.planning.ranks import Ranks, Request, ShardedEvaluator
 from vjepa_mpc.planning.sampling import make_sampler
 from vjepa_mpc.planning.search import Search
@@ -29,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 _WANTED_ITERATIONS = 4  # before a deadline
 
+AnyEvaluator = Evaluator | ShardedEvaluator
 StoppedBy = Literal["iterations", "converged", "deadline"]
 
 
@@ -56,6 +59,15 @@ class PlanResult:
     timings: dict[str, float]
 
 
+class _Problem(NamedTuple):
+    """What is planned from and to, on the world model's device; see :meth:`CEMPlanner.plan`."""
+
+    context: Tensor
+    pose: Tensor
+    goal: Tensor
+    past_actions: Tensor
+
+
 class CEMPlanner:
     """Samples action sequences, predicts where they lead, and refits the sampling distribution to the best.
 
@@ -68,6 +80,7 @@ class CEMPlanner:
         clock: seconds, monotonic.
         ranks: processes that share the candidates; rank 0 plans, the others run
             :func:`~vjepa_mpc.planning.follow.follow`.
+        capture: records iterations for ``cuda_graphs``; as CUDA graphs on a GPU when not given.
     """
 
     def __init__(
@@ -80,6 +93,7 @@ class CEMPlanner:
         pace: Pace | None = None,
         clock: Clock = time.perf_counter,
         ranks: Ranks | None = None,
+        capture: Capture | None = None,
     ) -> None:
         self.config = config
         self.objective = objective
@@ -96,6 +110,7 @@ class CEMPlanner:
         self._update = Update(config, self._space)
         self._kept = round(config.keep_elites * config.topk)
         self._room: int | None = None  # candidates at once, after memory ran out
+        self._graph = self._make_graph(capture)
         self._reserve = 1 if config.execute == "best" else 0  # candidates to predict after the search
 
     @torch.no_grad()
@@ -132,19 +147,17 @@ class CEMPlanner:
         search = Search(self._first_distribution(previous), self.config.topk, self._kept)
         extra = self._extra_candidates(previous, proposals)
         budget = self._budget(started)
-        evaluate = self._evaluator(context, pose, goal, past_actions, extra.shape[1], budget)
+        problem = self._problem(context, pose, goal, past_actions)
+        evaluate = self._evaluator(problem, extra.shape[1], budget)
         most = self._most_samples(budget, evaluate.micro_batch)
         stopped_by: StoppedBy = "iterations"
         for iteration in range(self.config.cem_steps):
             drawn = self._noise(iteration, noise)[:, :most]
-            candidates = self._candidates(search.distribution, extra, drawn)
-            energies = evaluate(self._space.to_actions(candidates), self._reserve)
-            if len(energies) >= self.config.topk:
-                search.advance(candidates[:, : len(energies)], energies, self._update)
-                self._log(search)
-            if len(energies) < candidates.shape[1]:
+            replayed = iteration > 0 and self._replay(problem, search, evaluate, drawn)
+            if not replayed and not self._iterate(search, evaluate, extra, drawn):
                 stopped_by = "deadline"
                 break
+            self._log(search)
             if self._converged(search):
                 stopped_by = "converged"
                 break
@@ -174,6 +187,56 @@ class CEMPlanner:
         inputs: dict[str, Any] = {name: value if value is None else value.cpu() for name, value in tensors.items()}
         inputs |= {"previous": previous, "proposals": proposals}
         self._ranks.announce(Request(self.config, self._generator.get_state(), self.objective, inputs))
+
+    def _make_graph(self, capture: Capture | None) -> GraphedIteration | None:
+        """None where iterations are not recorded: their shapes must be the same, and no clock or rank be asked."""
+        config = self.config
+        if (
+            not config.cuda_graphs
+            or config.deadline is not None
+            or config.sample_decay > 1.0
+            or self._ranks is not None
+        ):
+            return None
+        if capture is None and self._device.type == "cuda":
+            capture = capture_cuda_graph
+        return None if capture is None else GraphedIteration(capture)
+
+    def _problem(self, context: Tensor, pose: Tensor, goal: Tensor, past_actions: Tensor | None) -> _Problem:
+        past = pose.new_empty(0, ACTION_DIM) if past_actions is None else past_actions
+        return _Problem(*(value.to(self._device) for value in (context, pose, goal, past)))
+
+    def _iterate(self, search: Search, evaluate: AnyEvaluator, extra: Tensor, drawn: Tensor) -> bool:
+        """One iteration; False when there was not the time to predict all candidates."""
+        candidates = self._candidates(search.distribution, extra, drawn)
+        energies = evaluate(self._space.to_actions(candidates), self._reserve)
+        if len(energies) >= self.config.topk:
+            search.advance(candidates[:, : len(energies)], energies, self._update)
+        return len(energies) == candidates.shape[1]
+
+    def _replay(self, problem: _Problem, search: Search, evaluate: AnyEvaluator, drawn: Tensor) -> bool:
+        """One iteration as a replay of a CUDA graph; False where there is none, and nothing has happened."""
+        if self._graph is None:
+            return False
+        candidates = drawn.shape[1] + int(self.config.mean_candidate)
+        micro_batch = min(candidates, evaluate.micro_batch)
+
+        def iterate(
+            context: Tensor, pose: Tensor, goal: Tensor, past: Tensor, noise: Tensor, *state: Tensor
+        ) -> Tensors:
+            recorded = Search(Distribution(*state[:2]), self.config.topk, self._kept)
+            recorded.take_over(state)
+            start = self._starter(_Problem(context, pose, goal, past))
+            own = Evaluator(start, goal, self.objective, micro_batch, Unlimited())
+            self._iterate(recorded, own, noise[:, :0], noise)
+            return recorded.state
+
+        state = self._graph.run(iterate, (*problem, drawn, *search.state), fixed=micro_batch)
+        if state is None:
+            return False
+        search.take_over(state)
+        evaluate.predicted += candidates
+        return True
 
     def _first_distribution(self, previous: PlanResult | None) -> Distribution:
         if previous is None or not self.config.warm_start:
@@ -206,19 +269,18 @@ class CEMPlanner:
         most = int(min(self.config.samples, max(affordable, 2 * self.config.topk)))
         return most if self._ranks is None else self._ranks.agree(most)
 
-    def _evaluator(
-        self, context: Tensor, pose: Tensor, goal: Tensor, past_actions: Tensor | None, extra: int, budget: Budget
-    ) -> Evaluator | ShardedEvaluator:
-        context, pose = context.to(self._device), pose.to(self._device)
+    def _starter(self, problem: _Problem) -> Callable[[int], Rollout]:
+        """Starts a rollout of so many candidates."""
+        context, pose, _, past_actions = problem
+        horizon = self.config.rollout
+        return lambda samples: self._world_model.start_rollout(context, pose, samples, horizon, past_actions)
+
+    def _evaluator(self, problem: _Problem, extra: int, budget: Budget) -> AnyEvaluator:
         shares = 1 if self._ranks is None else self._ranks.count
         candidates = -(-(self.config.samples + extra + int(self.config.mean_candidate)) // shares)
-        observed = 1 if pose.ndim == 1 else len(pose)
-
-        def start(samples: int) -> Rollout:
-            return self._world_model.start_rollout(context, pose, samples, self.config.rollout, past_actions)
-
+        observed = 1 if problem.pose.ndim == 1 else len(problem.pose)
         micro_batch = self._room or choose_micro_batch(self.config, self._world_model, candidates, observed)
-        goal = goal.to(self._device)
+        start, goal = self._starter(problem), problem.goal
         if self._ranks is None:
             return Evaluator(start, goal, self.objective, micro_batch, budget)
         share = Evaluator(start, goal, self.objective, micro_batch, Unlimited())
@@ -235,7 +297,7 @@ class CEMPlanner:
         spread = search.spread / self._space.first_std
         return float(spread[:, :GRIPPER].max()) < self.config.stop_spread
 
-    def _choose(self, search: Search, evaluate: Evaluator | ShardedEvaluator) -> Tensor:
+    def _choose(self, search: Search, evaluate: AnyEvaluator) -> Tensor:
         """The sequence [H, 4] to execute."""
         mean = search.distribution.mean
         if not search.energies:  # nothing was learnt: the start, with what is given
@@ -251,7 +313,7 @@ class CEMPlanner:
         chosen: Tensor,
         search: Search,
         stopped_by: StoppedBy,
-        evaluate: Evaluator | ShardedEvaluator,
+        evaluate: AnyEvaluator,
         started: float,
     ) -> PlanResult:
         actions = self._space.to_actions(self._space.without_small_gripper_moves(chosen)).cpu()

@@ -65,6 +65,8 @@ class CEMConfig:
         micro_batch: candidates that are predicted at once; None: as many as the memory limit admits.
         memory_limit_mb: what predicting a micro-batch may need; None: 80 % of what is free on a GPU, 32 MB on a CPU
             (what its caches hold: more at once is slower).
+        cuda_graphs: on a GPU, record an iteration once and replay it from then on. Without effect on a CPU, with a
+            deadline, a sample decay or several ranks.
     """
 
     rollout: int = 2
@@ -98,6 +100,7 @@ class CEMConfig:
     deadline: float | None = None
     micro_batch: int | None = None
     memory_limit_mb: float | None = None
+    cuda_graphs: bool = False
 
     def __post_init__(self) -> None:
         self._check_counts()

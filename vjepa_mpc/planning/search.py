@@ -31,6 +31,18 @@ class Search:
         self.elites, self.best = none, none
         self.energies: list[Tensor] = []
 
+    @property
+    def state(self) -> tuple[Tensor, ...]:
+        """Every tensor that the next iteration depends on; their shapes are the same after each iteration."""
+        return (*self.distribution, self.spread, *self.elites, *self.best)
+
+    def take_over(self, state: tuple[Tensor, ...]) -> None:
+        """Be where another search is after an iteration; its :attr:`state`."""
+        mean, std, self.spread, *rest = state
+        self.distribution = Distribution(mean, std)
+        self.elites, self.best = Elites(*rest[:2]), Elites(*rest[2:])
+        self.energies.append(self.elites.energies[0])
+
     def advance(self, candidates: Tensor, energies: Tensor, update: Update) -> None:
         """Learn from the candidates [H, S, 4] and their energies [S]; at least ``topk`` of them."""
         if self._kept:

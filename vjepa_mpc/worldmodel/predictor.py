@@ -41,20 +41,20 @@ class Predictor(nn.Module):
         )
         self.predictor_norm = nn.LayerNorm(width, eps=LAYER_NORM_EPS)
         self.predictor_proj = nn.Linear(width, sizes.embed_dim)
+        self._step_ropes: dict[tuple[int, torch.device], RopeTable] = {}
         self._tables: dict[tuple[int, torch.device], tuple[RopeTable, Tensor | None]] = {}
         if self.predictor_norm.weight.device.type != "meta":
             initialise_weights(self, self.predictor_blocks)
 
-    def step_rope(self, first_step: int, steps: int, device: torch.device) -> RopeTable:
-        """Rotary factors of the tokens (action, state, patches) of some consecutive time steps."""
-        tables = []
-        for step in range(first_step, first_step + steps):
+    def step_rope(self, step: int, device: torch.device) -> RopeTable:
+        """Rotary factors of the tokens (action, state, patches) of a time step; made once."""
+        key = (step, device)
+        if key not in self._step_ropes:
             condition = rope_table(torch.full((CONDITION_TOKENS, 1), step, device=device), self.head_dim)
-            patches = rope_table(
-                grid_positions(1, self.grid_size, self.grid_size, first_step=step).to(device), self.head_dim
-            )
-            tables += [condition, patches]
-        return RopeTable(torch.cat([t.cos for t in tables]), torch.cat([t.signed_sin for t in tables]))
+            grid = grid_positions(1, self.grid_size, self.grid_size, first_step=step)
+            patches = rope_table(grid.to(device), self.head_dim)
+            self._step_ropes[key] = RopeTable.joined([condition, patches])
+        return self._step_ropes[key]
 
     def rope_and_mask(self, steps: int, device: torch.device) -> tuple[RopeTable, Tensor | None]:
         """Rotary factors and the block-causal mask [tokens, tokens] of a sequence that starts at step 0."""
@@ -63,7 +63,7 @@ class Predictor(nn.Module):
             step_of_token = torch.arange(steps, device=device).repeat_interleave(self.tokens_per_step)
             # With a single step every token may see every other one, and no mask lets attention take its fast path.
             mask = step_of_token[:, None] >= step_of_token[None, :] if steps > 1 else None
-            self._tables[key] = (self.step_rope(0, steps, device), mask)
+            self._tables[key] = (RopeTable.joined([self.step_rope(step, device) for step in range(steps)]), mask)
         return self._tables[key]
 
     def encode_action(self, actions: Tensor) -> Tensor:

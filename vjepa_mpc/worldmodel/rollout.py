@@ -50,7 +50,7 @@ class LatentRollout:
         self._predictor = predictor
         self._samples, self._horizon = samples, horizon
         self._observed = len(context) - 1
-        self._ropes = [predictor.step_rope(step, 1, context.device) for step in range(self._observed + horizon)]
+        self._ropes = [predictor.step_rope(step, context.device) for step in range(self._observed + horizon)]
         self._pose_now = poses[-1:]
         history = self._encode_history(context[:-1], poses[:-1], past_actions)
         self._first_layer = _SharedFirstLayer(

@@ -8,6 +8,7 @@ not rotated.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -21,6 +22,11 @@ class RopeTable(NamedTuple):
 
     cos: Tensor
     signed_sin: Tensor  # the sine, negated where the paired feature enters with a minus
+
+    @classmethod
+    def joined(cls, tables: Sequence[RopeTable]) -> RopeTable:
+        """The factors of several runs, one after the other."""
+        return cls(torch.cat([table.cos for table in tables]), torch.cat([table.signed_sin for table in tables]))
 
     def select(self, tokens: slice) -> RopeTable:
         """The factors of some of the tokens."""
