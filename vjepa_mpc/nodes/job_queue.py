@@ -12,6 +12,10 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
+class StoppedError(RuntimeError):
+    """The thread that should do the job has stopped."""
+
+
 class JobQueue:
     """What other threads want done on one thread, its owner: the one that calls `run_until`.
 
@@ -34,7 +38,7 @@ class JobQueue:
         """Run a function on the owner's thread and return its result.
 
         Raises:
-            RuntimeError: the owner has stopped.
+            StoppedError: the owner has stopped.
             Exception: what the function raises.
         """
         if threading.current_thread() is self._owner:
@@ -64,8 +68,8 @@ class JobQueue:
                 self._changed.notify()
             return not self._closed
 
-    def _stopped(self) -> RuntimeError:
-        return RuntimeError(f"the {self._name} has stopped")
+    def _stopped(self) -> StoppedError:
+        return StoppedError(f"the {self._name} has stopped")
 
     def run_until(self, due: float, after_job: Callable[[], Any] = lambda: None) -> bool:
         """Do the jobs that come in until a time (steady seconds); False, and at once, when closed and all are done."""

@@ -124,7 +124,7 @@ def build_settings(values: Values) -> Settings:
         )
     if values["execution"] == "pipelined" and values["output"] == "twist":
         raise ValueError(
-            "execution=pipelined with output=twist: what an arm does not follow of velocities adds up while it never rests; "
+            "execution=pipelined with output=twist: what the arm does not follow adds up while it never rests; "
             "use blocking, or a controller that takes poses"
         )
     if not values["frame_id"]:

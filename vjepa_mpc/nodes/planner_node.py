@@ -62,12 +62,19 @@ class PlannerNode(LifecycleNode):
 
     def start(self) -> None:
         """Configure and activate, if the parameters want it; the node stays up when that fails."""
-        if self._settings.snapshot.autostart and self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
+        if self._settings.snapshot.autostart:
+            # On the executor's thread, like every transition: it must not look at what is being made or destroyed.
+            self.executor.create_task(self._autostart)
+
+    def _autostart(self) -> None:
+        if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
             self.trigger_activate()
 
     def stop(self) -> bool:
-        """Bring the arm to rest and end all threads."""
-        clean = self._close()
+        """Bring the arm to rest and end all threads; publishers and subscriptions end with the process."""
+        loop, self._loop = self._loop, None
+        self._reach.deactivated()
+        clean = loop is None or loop.stop(STOP_TIMEOUT)
         self._decoder.shutdown(wait=False, cancel_futures=True)
         return clean
 
@@ -122,16 +129,15 @@ class PlannerNode(LifecycleNode):
         self._close()
         return super().on_shutdown(state)
 
-    def _close(self) -> bool:
+    def _close(self) -> None:
         loop, self._loop = self._loop, None
         if loop is None:
-            return True
+            return
         self._reach.deactivated()
-        clean = loop.stop(STOP_TIMEOUT)
+        loop.stop(STOP_TIMEOUT)
         self._inputs.destroy()
         self._outputs.destroy()
         self._inputs = self._outputs = None
-        return clean
 
     # -- parameters -------------------------------------------------------------------------------------------------
 
@@ -139,8 +145,9 @@ class PlannerNode(LifecycleNode):
         return "" if self._loop is None else "it is static and the node is configured; deactivate and clean it up first"
 
     def _on_settings(self, settings: Settings) -> None:
-        if self._loop is not None:
-            self._loop.call(self._loop.apply, settings)
+        loop = self._loop
+        if loop is not None:
+            loop.call(loop.apply, settings)
 
     # -- goals ------------------------------------------------------------------------------------------------------
 
@@ -188,8 +195,8 @@ class PlannerNode(LifecycleNode):
     def _on_clear_goal(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         return self._with_loop(response, "no goal is set any more", self._clear_goal)
 
-    def _clear_goal(self) -> None:
-        self._loop.clear_goal()
+    def _clear_goal(self, loop: ControlLoop) -> None:
+        loop.clear_goal()
         self._reach.superseded(0)
 
     def _clear_if_current(self, goal_id: int) -> None:
@@ -201,17 +208,17 @@ class PlannerNode(LifecycleNode):
 
     def _on_pause(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         if request.data:
-            return self._with_loop(response, "paused; false, or ~/resume, goes on", lambda: self._loop.pause())
-        return self._with_loop(response, "not paused", lambda: self._loop.unpause())
+            return self._with_loop(response, "paused; false, or ~/resume, goes on", ControlLoop.pause)
+        return self._with_loop(response, "not paused", ControlLoop.unpause)
 
     def _on_resume(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        return self._with_loop(response, "going on from the measured pose", lambda: self._loop.resume())
+        return self._with_loop(response, "going on from the measured pose", ControlLoop.resume)
 
-    def _with_loop(self, response: Any, message: str, job: Callable[[], Any]) -> Any:
-        response.success = self._loop is not None
-        response.message = message if response.success else NOT_CONFIGURED
-        if self._loop is not None:
-            self._loop.call(job)
+    def _with_loop(self, response: Any, message: str, job: Callable[[ControlLoop], Any]) -> Any:
+        loop = self._loop
+        response.success, response.message = loop is not None, message if loop is not None else NOT_CONFIGURED
+        if loop is not None:
+            loop.call(job, loop)
         return response
 
     # -- small things -----------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
@@ -28,8 +28,15 @@ class Stoppable(Protocol):
         """End motion and threads; messages can still be published. False: a thread did not end and is left behind."""
 
 
-def run(make_node: Callable[[], Node], args: Sequence[str] | None = None) -> int:
+def run(
+    make_node: Callable[[], Node],
+    args: Sequence[str] | None = None,
+    work: Callable[[Any, threading.Event], int] | None = None,
+) -> int:
     """Run a node until SIGINT or SIGTERM; returns the exit status: 0, or 1 when a callback failed.
+
+    A node that has one job to do gives it as ``work``: it is called with the node and the event that a signal sets, and
+    at its end the process ends, with its result as exit status.
 
     rclpy's own signal handlers close the communication at once, before the arm could be brought to rest. Here the main
     thread waits for the signal, and the node stops in an orderly way first.
@@ -54,7 +61,11 @@ def run(make_node: Callable[[], Node], args: Sequence[str] | None = None) -> int
     spinner.start()
     try:
         node.start()
-        stopping.wait()
+        if work is None:
+            stopping.wait()
+            status = 0
+        else:
+            status = work(node, stopping)
         clean = node.stop()
     finally:
         executor.shutdown()
@@ -65,8 +76,8 @@ def run(make_node: Callable[[], Node], args: Sequence[str] | None = None) -> int
         # rest; the interpreter would crash if it tore down modules under that thread.
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(len(failures))
-    return len(failures)
+        os._exit(len(failures) or status)
+    return len(failures) or status
 
 
 def _spin(executor: SingleThreadedExecutor, stopping: threading.Event, failures: list[Exception]) -> None:
@@ -75,7 +86,8 @@ def _spin(executor: SingleThreadedExecutor, stopping: threading.Event, failures:
     except ExternalShutdownException:
         pass
     except Exception as error:
-        failures.append(error)
-        logging.getLogger("vjepa_mpc").exception("a callback failed; the process ends")
+        if not stopping.is_set():  # a callback may still meet a node that is ending, and that is no failure
+            failures.append(error)
+            logging.getLogger("vjepa_mpc").exception("a callback failed; the process ends")
     finally:
         stopping.set()

@@ -84,7 +84,7 @@ class SimLoop:
         """Run a function of the simulator on its thread and return its result; pending targets are dropped first.
 
         Raises:
-            RuntimeError: the simulator has stopped.
+            StoppedError: the simulator has stopped.
             Exception: what the function raises.
         """
         sim = self._ready.result()
