@@ -12,7 +12,7 @@ TASK ?= pick_place
 DEMO_OPTIONS = --task $(TASK) $(if $(EPISODES),--episodes $(EPISODES)) $(if $(SEED),--seed $(SEED)) $(if $(ARM),--arm $(ARM)) \
 	$(if $(EXECUTION),--execution $(EXECUTION))
 
-.PHONY: help build demo test test-fast bench lint format clean
+.PHONY: help build demo test test-fast faults soak bench lint format clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -29,6 +29,14 @@ test: build  ## every test (PYTEST_ARGS= adds options)
 
 test-fast: build  ## the unit tests that take no more than a few seconds each
 	@$(IN_ENV) python -m pytest test/unit -m "not slow" $(PYTEST_ARGS)
+
+faults: build  ## the fault suite alone; results/faults.md and faults.json
+	@$(IN_ENV) python -m pytest test/system/faults $(PYTEST_ARGS)
+	@cat results/faults.md
+
+MINUTES ?= 10
+soak: build  ## goals in a loop with random faults: MINUTES=n SEED=n; results/soak.md and soak.json
+	@$(IN_ENV) python test/system/soak.py --minutes $(MINUTES) --seed $(or $(SEED),0)
 
 BENCH = rollout plan quality loop growth
 bench: build  ## every benchmark into results/bench/ (BENCH="rollout plan" chooses; half an hour on two CPU cores)

@@ -7,9 +7,7 @@ say in the verdict.
 from __future__ import annotations
 
 import bisect
-import itertools
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -139,22 +137,35 @@ class Recording:
         """
         stamps = [seconds(status.header.stamp) for status in self.statuses]
         most = math.ceil(limits.braking_time / limits.setpoint_period)
-        found, braking = [], Counter[int]()
+        found, left = [], 0
         for entry in self.setpoints:
             index = bisect.bisect_right(stamps, entry.stamp) - 1
-            if index < 0:
+            if index >= 0 and self.statuses[index].state in ENGAGED:
+                left = most
+            elif left:
+                left -= 1
+            elif index < 0:
                 found.append(f"a set-point at {entry.stamp:.3f}, before the planner said that it moves")
-            elif self.statuses[index].state not in ENGAGED:
-                braking[index] += 1
-                if braking[index] > most or not self._moved_before(stamps[index], limits):
-                    late, reason = entry.stamp - stamps[index], self.statuses[index].reason
-                    found.append(f"set-point {braking[index]} after the planner said {reason} {late:.3f} s before")
+            else:
+                found.append(f"a set-point {entry.stamp - stamps[index]:.3f} s after {self.statuses[index].reason}")
         return found
 
-    def _moved_before(self, stamp: float, limits: Limits) -> bool:
-        """Whether set-points came right before a time, so that there is something to brake."""
-        index = bisect.bisect_left(self.setpoints, stamp, key=lambda entry: entry.stamp) - 1
-        return index >= 0 and stamp - self.setpoints[index].stamp < limits.braking_time
+    def periods(self) -> np.ndarray:
+        """Intervals in seconds between the set-points that the planner had to send one after the other.
+
+        It does so from when it says that it plans or executes until it says something else.
+        """
+        stamps = np.array([entry.stamp for entry in self.setpoints])
+        found = [np.empty(0)]
+        since: float | None = None
+        for status in self.statuses:
+            at = seconds(status.header.stamp)
+            if status.state in ENGAGED:
+                since = at if since is None else since
+            elif since is not None:
+                found.append(np.diff(stamps[(stamps >= since) & (stamps <= at)]))
+                since = None
+        return np.concatenate(found)
 
     def _pieces(self, limits: Limits) -> list[list[Stamped]]:
         """Set-points without gaps; after a gap motion starts from rest."""
@@ -170,9 +181,8 @@ class Recording:
         """Set-points that cease must have come to rest, unless it was the machine that paused."""
         found = []
         disengaged = [seconds(s.header.stamp) for s in self.statuses if s.state not in ENGAGED]
-        pieces = self._pieces(limits)
-        for piece, following in itertools.zip_longest(pieces, pieces[1:]):
-            start, end = piece[-1].stamp - limits.braking_time, following[0].stamp if following else math.inf
+        for piece in self._pieces(limits):
+            start, end = piece[-1].stamp - limits.braking_time, piece[-1].stamp + limits.setpoint_max_gap
             if len(piece) < 2 or not any(start < stamp < end for stamp in disengaged):
                 continue
             dt = piece[-1].stamp - piece[-2].stamp

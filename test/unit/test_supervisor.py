@@ -332,6 +332,17 @@ def test_faults_last_until_resumed_and_then_start_anew(rig, reason, tamper, word
     rig.execute()
 
 
+def test_an_unusable_plan_stops_the_arm_before_it_is_due(rig):
+    rig.start()
+    rig.execute()
+    rig.supervisor.examine_plan(rig.plan(), rig.now)
+    assert rig.tick().state is State.EXECUTING
+    rig.supervisor.examine_plan(rig.plan(epoch=rig.supervisor.epoch - 1, actions=np.full((1, 7), np.nan)), rig.now)
+    assert rig.tick().state is State.EXECUTING
+    rig.supervisor.examine_plan(rig.plan(actions=np.full((1, 7), np.nan)), rig.now)
+    assert rig.tick().reason is Reason.PLAN_INVALID
+
+
 def test_the_first_fault_is_the_one_that_is_told(rig):
     rig.start()
     fail_planner(rig)

@@ -25,7 +25,7 @@ class PlanGuard:
 
     def check(self, plan: PlanReport, measured: CartesianPose | None, now: Now) -> Violation | None:
         """What speaks against carrying out a plan; None when nothing does."""
-        return self._late(plan, now) or self._unusable(plan) or self._too_far(plan, measured)
+        return self._late(plan, now) or self.unusable(plan) or self._too_far(plan, measured)
 
     def _late(self, plan: PlanReport, now: Now) -> Violation | None:
         """A late plan is good enough while its observation is not too old; several in a row are a fault."""
@@ -43,7 +43,8 @@ class PlanGuard:
             )
         return None
 
-    def _unusable(self, plan: PlanReport) -> Violation | None:
+    def unusable(self, plan: PlanReport) -> Violation | None:
+        """What is wrong with a plan in itself, whenever it is to be carried out."""
         actions, target = np.asarray(plan.actions), np.asarray(plan.target_pose)
         if actions.ndim != 2 or actions.shape[1:] != (POSE_DIM,) or target.shape != (POSE_DIM,) or not len(actions):
             shapes = f"actions {list(actions.shape)}, target {list(target.shape)}"

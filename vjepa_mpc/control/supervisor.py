@@ -221,6 +221,14 @@ class Supervisor:
         self._planning_since = None
         return True
 
+    def examine_plan(self, plan: PlanReport, now: Now) -> None:
+        """Look at a plan that is not due yet: one that no waiting makes usable stops the arm at once."""
+        if self._guards is None or plan.epoch != self._epoch or plan.goal_id != self._goal_id:
+            return
+        violation = self._guards.plan.unusable(plan)
+        if violation is not None:
+            self._stop_for(violation, now)
+
     def motion_done(self) -> None:
         """The accepted plan was carried out; the next one is due."""
         self._executing = False

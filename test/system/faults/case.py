@@ -19,7 +19,7 @@ from setpoint_checks import ENGAGED, Recording
 from std_srvs.srv import Trigger
 from vjepa_mpc.msg import PlanStatus
 
-from faults.catalogue import PLAN_DEADLINE, ModelFault, StreamFault
+from faults.catalogue import PLAN_DEADLINE
 from faults.faulty_planner import FAULT_FILE, PRINTED
 from faults.report import CaseRecord
 from vjepa_mpc.nodes.conversions import seconds
@@ -50,11 +50,13 @@ class Planners:
         self._order = folder / "model_fault"
         self._order.write_text("")
         self._starts = 0
+        self._execution = "blocking"
         self.process: NodeProcess | None = None
 
-    def running(self) -> NodeProcess:
-        """One that is up and active."""
-        if self.process is None or self.process.returncode is not None:
+    def running(self, execution: str = "blocking") -> NodeProcess:
+        """One that is up and active, with this mode of execution."""
+        if self.process is None or self.process.returncode is not None or self._execution != execution:
+            self._execution = execution
             self.start()
         return self.process
 
@@ -71,6 +73,7 @@ class Planners:
             {FAULT_FILE: str(self._order), "PYTHONPATH": python_path()},
             limits__linear_speed=str(SPEED),
             plan_deadline=str(PLAN_DEADLINE),
+            execution=self._execution,
             **FAST,
             **parameters,
         )
@@ -137,9 +140,9 @@ class Case:
         self.goal_id = int(answer.goal_id)
         return self.goal_id
 
-    def set_off(self) -> None:
+    def set_off(self, steps: int = 200) -> None:
         """Have the arm move."""
-        self.set_goal()
+        self.set_goal(steps)
         self.link.wait_for_speed(0.7 * SPEED, TIMEOUT)
         self.begins()
 
@@ -255,22 +258,9 @@ class Case:
 
     def goes_on(self) -> None:
         """A plan for the goal is carried out."""
-        status = self.rig.wait_for_state(PlanStatus.EXECUTING, TIMEOUT)
-        assert status.goal_id == self.goal_id
+        self.link.wait_for_status(lambda s: s.state == PlanStatus.EXECUTING and s.goal_id == self.goal_id, TIMEOUT)
         self.link.wait_for_setpoint(TIMEOUT)
         self.record.recovered = True
-
-    def inject(self, fault: StreamFault) -> None:
-        """Have it happen, wait for the hold, and measure."""
-        self.begins()
-        self.injector.inject(fault.stream, fault.alteration())
-        self.held(*fault.reasons, known=lambda held: fault.known(self.injector, held))
-
-    def fail(self, fault: ModelFault) -> None:
-        """Have the world model fail, wait for the hold, and measure."""
-        self.begins()
-        self.planners.order(fault.order)
-        self.held(fault.reason, known=self.planners.predicted)
 
 
 def wait(future: Any, timeout: float = TIMEOUT) -> Any:

@@ -49,7 +49,8 @@ def case(
     records.append(record)
     injector.behave()
     planners.order("")
-    rig = Rig(planners.running(), link)
+    execution = "pipelined" if request.node.get_closest_marker("pipelined") else "blocking"
+    rig = Rig(planners.running(execution), link)
     rig.reset()
     result = Case(record, rig, injector, planners, picture)
     yield result

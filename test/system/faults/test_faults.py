@@ -12,23 +12,22 @@ from typing import Any
 
 import numpy as np
 import pytest
-from geometry_msgs.msg import PoseStamped
-from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.srv import SetParametersAtomically
 from rclpy.parameter import Parameter
 from rig import BLOCK, START, SimulatedArm
 from sensor_msgs.msg import CompressedImage
 from setpoint_checks import ENGAGED
-from std_srvs.srv import SetBool, Trigger
+from std_srvs.srv import Trigger
 from vjepa_mpc.msg import PlanStatus
 from vjepa_mpc.srv import SetGoal
 
-from faults.case import LIMITS, LONG_PLAN, PERIOD, TIMEOUT, Case, python_path, wait
+from faults import scenarios
+from faults.case import LIMITS, PERIOD, TIMEOUT, Case, python_path, wait
 from faults.catalogue import MODEL_FAULTS, STREAM_FAULTS, ModelFault, StreamFault
+from vjepa_mpc.nodes.control_loop import PUBLISHER_CHECK_PERIOD
 from vjepa_mpc.nodes.conversions import encode_png
 
-CASES = 28
-CHECK_PERIOD = 0.5  # seconds between the planner's looks at who else publishes targets
+CASES = 30
 ELSEWHERE = START + np.array([0.0, -0.1, 0.03, 0.0, 0.0, 0.0, 0.0])
 CLOCK_SET_BACK = 100.0  # seconds
 # While rclpy takes 200 MB in, nothing else is received, and the planner is right to hold.
@@ -48,15 +47,13 @@ def cases(faults: tuple[Any, ...]) -> Any:
 @cases(STREAM_FAULTS)
 def test_input(case: Case, fault: StreamFault) -> None:
     case.set_off()
-    case.inject(fault)
-    case.recovers(resume=fault.faults)
+    scenarios.inject(case, fault)
 
 
 @cases(MODEL_FAULTS)
 def test_model(case: Case, fault: ModelFault) -> None:
     case.set_off()
-    case.fail(fault)
-    case.recovers(resume=True)
+    scenarios.fail(case, fault)
 
 
 # -- goals and parameters ----------------------------------------------------------------------------------------------
@@ -93,67 +90,12 @@ def test_valid_parameters_in_mid_plan(case: Case) -> None:
 @pytest.mark.fault("parameters changed in mid-plan, invalid")
 def test_invalid_parameters_in_mid_plan(case: Case) -> None:
     case.be_in_mid_plan()
-    assert "topk=500 > samples=200" in case.link.set_parameters("planner_node", topk=500)
-    assert case.link.parameter("planner_node", "topk") == LONG_PLAN["topk"]
+    scenarios.invalid_parameters(case)
     case.goes_on()
     assert {status.state for status in case.statuses()} <= {PlanStatus.PLANNING, PlanStatus.EXECUTING}
     case.plan_quickly()
     case.record.reason = "PLANNING"
     case.record.note = "required: refused with both values, the plan under way is carried out"
-
-
-def corrupt_picture() -> bytes:
-    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
-    return encode_png(noise)[:900]
-
-
-@pytest.mark.fault("corrupt image bytes in set_goal")
-def test_a_corrupt_goal_picture(case: Case) -> None:
-    case.set_off()
-    request = SetGoal.Request(images=[CompressedImage(format="png", data=corrupt_picture())])
-    sent, future = case.link.send(SetGoal, "planner_node/set_goal", request)
-    answer = wait(future)
-    assert not answer.success and "goal image 0" in answer.message
-    undisturbed(case, sent)
-
-
-@pytest.mark.fault("200 MB image in set_goal")
-def test_a_huge_goal_picture(case: Case) -> None:
-    case.set_off()
-    sent = time.time()
-    assert "more than 67108864" in huge_picture(case, "goal")
-    undisturbed(case, sent, unless=DEAF)
-
-
-@pytest.mark.fault("200 MB camera image")
-def test_a_huge_camera_image(case: Case) -> None:
-    case.set_off()
-    sent = time.time()
-    huge_picture(case, "camera")
-    undisturbed(case, sent, unless=("IMAGE_UNREADABLE", *DEAF))
-
-
-def huge_picture(case: Case, where: str) -> str:
-    """Send 200 MB from a process of its own, so that the fault injector is not held up; what it says."""
-    command = [sys.executable, "-m", "faults.huge_picture", where]
-    environment = {**os.environ, "PYTHONPATH": python_path()}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=2 * TIMEOUT)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def undisturbed(case: Case, since: float, unless: Sequence[str] = ()) -> None:
-    """The running goal goes on; the arm held for no other reason than these."""
-    step = max(status.step for status in case.link.statuses_of(case.goal_id))
-    case.link.wait_for_status(lambda s: s.goal_id == case.goal_id and s.step > step, TIMEOUT)
-    held = {status.reason for status in case.statuses() if status.state not in ENGAGED}
-    assert held <= set(unless), held
-    gap = np.diff([entry.stamp for entry in case.link.recording().setpoints if entry.stamp > since - 0.1]).max()
-    case.record.reason, case.record.recovered = ", ".join(sorted(held)) or "NONE", True
-    case.record.note = (
-        f"required: the running goal goes on; {time.time() - since:.1f} s until its next step, longest pause of the "
-        f"set-points meanwhile {1e3 * gap:.0f} ms"
-    )
 
 
 @pytest.mark.fault("20 set_goal calls a second for 30 s")
@@ -193,18 +135,62 @@ def resident(case: Case) -> int:
         return int(file.read().split()[1]) * 4096
 
 
+@pytest.mark.fault("corrupt image bytes in set_goal")
+def test_a_corrupt_goal_picture(case: Case) -> None:
+    case.set_off()
+    sent = time.time()
+    scenarios.corrupt_goal(case)
+    undisturbed(case, sent)
+
+
+@pytest.mark.fault("200 MB image in set_goal")
+def test_a_huge_goal_picture(case: Case) -> None:
+    case.set_off()
+    sent = time.time()
+    assert "more than 67108864" in huge_picture(case, "goal")
+    undisturbed(case, sent, unless=DEAF)
+
+
+@pytest.mark.fault("200 MB camera image")
+def test_a_huge_camera_image(case: Case) -> None:
+    case.set_off()
+    sent = time.time()
+    huge_picture(case, "camera")
+    undisturbed(case, sent, unless=("IMAGE_UNREADABLE", *DEAF))
+
+
+def huge_picture(case: Case, where: str) -> str:
+    """Send 200 MB from a process of its own, so that the fault injector is not held up; what it says."""
+    command = [sys.executable, "-m", "faults.huge_picture", where]
+    environment = {**os.environ, "PYTHONPATH": python_path()}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=2 * TIMEOUT)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def undisturbed(case: Case, since: float, unless: Sequence[str] = ()) -> None:
+    """The running goal goes on; the arm held for no other reason than these."""
+    scenarios.next_step(case)
+    held = {status.reason for status in case.statuses() if status.state not in ENGAGED}
+    assert held <= set(unless), held
+    gap = np.diff([entry.stamp for entry in case.link.recording().setpoints if entry.stamp > since - 0.1]).max()
+    case.record.reason, case.record.recovered = ", ".join(sorted(held)) or "NONE", True
+    case.record.note = (
+        f"required: the running goal goes on; {time.time() - since:.1f} s until its next step, longest pause of the "
+        f"set-points meanwhile {1e3 * gap:.0f} ms"
+    )
+
+
 # -- people ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.fault("pause, move the arm by hand, resume")
 def test_the_arm_is_moved_by_hand(case: Case) -> None:
     case.set_off()
-    sent = case.call(SetBool, "pause", SetBool.Request(data=True))
-    case.held("PAUSED", known=lambda _: sent)
+    scenarios.pause(case)
     place_arm(case, ELSEWHERE)
     assert case.link.stays_silent()
-    resumed = case.call(Trigger, "resume", Trigger.Request())
-    case.goes_on()
+    resumed = scenarios.resume(case)
     first = next(entry for entry in case.link.recording().setpoints if entry.stamp > resumed)
     away = float(np.linalg.norm(first.position - ELSEWHERE[:3]))
     assert away < 0.01
@@ -229,16 +215,10 @@ def place_arm(case: Case, pose: np.ndarray) -> None:
 @pytest.mark.fault("second publisher on the target topic")
 def test_a_second_publisher(case: Case) -> None:
     case.set_off()
-    intruder = case.injector.create_publisher(PoseStamped, "target_pose", 1)
-    try:
-        while len(case.link.publishers_of("target_pose")) < 2:
-            time.sleep(0.002)
-        seen = time.time()
-        case.held("OTHER_PUBLISHER", known=lambda held: min(held, seen + CHECK_PERIOD))
-    finally:
-        case.injector.destroy_publisher(intruder)
-    case.recovers()
-    case.record.note = f"the planner looks every {CHECK_PERIOD:g} s: periods count from its next look at the latest"
+    scenarios.second_publisher(case)
+    case.record.note = (
+        f"the planner looks every {PUBLISHER_CHECK_PERIOD:g} s: periods count from its next look at the latest"
+    )
 
 
 # -- processes ---------------------------------------------------------------------------------------------------------
@@ -247,27 +227,14 @@ def test_a_second_publisher(case: Case) -> None:
 @pytest.mark.fault("deactivate while planning")
 def test_deactivation(case: Case) -> None:
     case.be_in_mid_plan()
-    request = ChangeState.Request()
-    request.transition.label = "deactivate"
-    sent = case.call(ChangeState, "change_state", request)
-    case.held("NOT_ACTIVE", known=lambda _: sent)
     case.plan_quickly()
-    request.transition.label = "activate"
-    case.call(ChangeState, "change_state", request)
-    case.goes_on()
+    scenarios.deactivate(case)
 
 
 @pytest.mark.fault("kill -9 of the simulator, and its return")
 def test_the_simulator_is_killed(case: Case, sim: SimulatedArm) -> None:
     case.set_off()
-    sim.kill()
-    case.held(
-        "POSE_STALE",
-        "POSE_SILENT",
-        known=lambda held: case.injector.newest("pose", held).stamp + LIMITS.pose_timeout,
-    )
-    sim.start()
-    case.recovers()
+    scenarios.kill_simulator(case, sim)
 
 
 @pytest.mark.fault("SIGINT while planning")
@@ -295,6 +262,19 @@ def test_the_clock_jumps_back(case: Case) -> None:
         case.injector.lead_clock(None)
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [pytest.param(fault, marks=pytest.mark.fault(f"{fault.name}, in motion")) for fault in MODEL_FAULTS[:2]],
+    ids=lambda fault: fault.name,
+)
+@pytest.mark.pipelined
+def test_model_in_motion(case: Case, fault: ModelFault) -> None:
+    """Pipelined execution plans while the arm moves."""
+    case.set_off()
+    scenarios.fail(case, fault)
+
+
+@pytest.mark.pipelined
 @pytest.mark.fault("kill -9 of the planner")
 def test_the_planner_is_killed(case: Case) -> None:
     case.killed = True
@@ -318,6 +298,7 @@ def test_the_planner_is_killed(case: Case) -> None:
     case.next_planner()
 
 
+@pytest.mark.pipelined
 @pytest.mark.fault("SIGTERM while planning")
 def test_sigterm(case: Case) -> None:
     ended_by(case, signal.SIGTERM)
