@@ -251,8 +251,9 @@ def as_text(result: dict) -> str:
     longest, median = result["periods_to_hold_max"], result["periods_to_hold_median"]
     return f"""# Soak test
 
-`make soak MINUTES={result["minutes"]:g} SEED={result["seed"]}`: {result["goals"]} goals in a loop with {result["execution"]} execution,
-a random fault in each, of {len(result["faults"])} kinds. Load average of the machine: {result["load_average"]:.1f}.
+`make soak MINUTES={result["minutes"]:g} SEED={result["seed"]}`:
+{result["goals"]} goals in a loop with {result["execution"]} execution, a random fault in each, of
+{len(result["faults"])} kinds. Load average of the machine: {result["load_average"]:.1f}.
 
 | Criterion | Meaning | Holds |
 |---|---|---|
@@ -263,9 +264,9 @@ a random fault in each, of {len(result["faults"])} kinds. Load average of the ma
   the first {WARM_UP:.0%} of the time are left out.
 - Threads: {result["threads_first_third"]} and {result["threads_last_third"]}.
 - Set-point period: nominal {result["period_nominal_ms"]:g} ms, median {result["period_median_ms"]:.1f} ms,
-  99th percentile {result["period_p99_ms"]:.1f} ms, longest {result["period_max_ms"]:.1f} ms, of {result["setpoints"]} intervals
-  between the stamps of set-points that had to follow each other: from when the planner says that it plans or executes
-  until it says something else.
+  99th percentile {result["period_p99_ms"]:.1f} ms, longest {result["period_max_ms"]:.1f} ms,
+  of {result["setpoints"]} intervals between the stamps of set-points that had to follow each other:
+  from when the planner says that it plans or executes until it says something else.
 - Periods to hold: median {_number(median)}, longest {_number(longest)}.
 
 Faults: {", ".join(f"{name} ({count})" for name, count in result["faults"].items())}.

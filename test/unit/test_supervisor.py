@@ -269,6 +269,10 @@ def lose_rank(rig: Rig) -> None:
     rig.supervisor.report(Reason.RANK_LOST, "rank 0 of 2 lost another rank", rig.now)
 
 
+def fail_loop(rig: Rig) -> None:
+    rig.supervisor.report(Reason.CONTROL_LOOP_ERROR, "KeyError: 'x'", rig.now)
+
+
 def refuse_setpoint(rig: Rig) -> None:
     rig.supervisor.report(Reason.SETPOINT_INVALID, "linear speed", rig.now)
 
@@ -298,6 +302,7 @@ FAULTS = [
     (Reason.PLANNER_EXCEPTION, fail_planner, "out of memory"),
     (Reason.RANK_LOST, lose_rank, "rank 0 of 2"),
     (Reason.SETPOINT_INVALID, refuse_setpoint, "linear speed"),
+    (Reason.CONTROL_LOOP_ERROR, fail_loop, "KeyError"),
     (Reason.PLAN_INVALID, offer(actions=np.full((1, 7), np.nan)), "not finite"),
     (Reason.PLAN_INVALID, offer(target_pose=np.full(7, np.inf)), "not finite"),
     (Reason.PLAN_INVALID, offer(actions=np.zeros((1, 4))), "[1, 4]"),
