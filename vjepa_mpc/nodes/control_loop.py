@@ -143,7 +143,7 @@ class ControlLoop:
         """Run a function on the loop's thread and return its result.
 
         Raises:
-            RuntimeError: the loop has stopped.
+            StoppedError: the loop has stopped.
             Exception: what the function raises.
         """
         return self._jobs.call(function, *args)
@@ -356,6 +356,8 @@ class ControlLoop:
             self._planning_time.took(outcome.seconds)
             self.planner_deadline_misses += step.stopped_by == "deadline"
             self._ready = outcome, step
+            if not step.finished:
+                self.supervisor.examine_plan(_report(outcome, step), self._now())
             self._act()
 
     def _act(self) -> None:
@@ -376,15 +378,7 @@ class ControlLoop:
             self._worker.retract(step)
 
     def _accept(self, outcome: PlanOutcome, step: MPCStep, now: Now) -> bool:
-        report = PlanReport(
-            goal_id=step.goal_id,
-            epoch=outcome.request.epoch,
-            observed_at=outcome.request.observed_at,
-            actions=step.actions,
-            target_pose=step.target_pose,
-            compute_seconds=outcome.seconds,
-        )
-        return self._motion is not None and self.supervisor.accept_plan(report, now)
+        return self._motion is not None and self.supervisor.accept_plan(_report(outcome, step), now)
 
     def _carry_out(self, outcome: PlanOutcome, step: MPCStep, now: Now) -> None:
         expires_at = now.steady + self.settings.supervisor.plan_max_age
@@ -411,3 +405,15 @@ class ControlLoop:
 
     def _now(self) -> Now:
         return Now(ros=self._ros_seconds(), steady=time.monotonic())
+
+
+def _report(outcome: PlanOutcome, step: MPCStep) -> PlanReport:
+    return PlanReport(
+        goal_id=step.goal_id,
+        epoch=outcome.request.epoch,
+        observed_at=outcome.request.observed_at,
+        actions=step.actions,
+        target_pose=step.target_pose,
+        energies=step.energies,
+        compute_seconds=outcome.seconds,
+    )
