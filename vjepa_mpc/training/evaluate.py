@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
@@ -14,11 +14,27 @@ from typing import Any, TextIO
 import numpy as np
 
 from vjepa_mpc.planning import PRESETS, CEMConfig
+from vjepa_mpc.planning.goals import Plateau
 from vjepa_mpc.sim import FrankaSim
 from vjepa_mpc.sim.tasks import TASKS, Task, run_oracle
-from vjepa_mpc.training.policies import NoMotion, Policy, RandomActions, VisualPolicy
+from vjepa_mpc.training.policies import (
+    BUDGET_ONLY,
+    EARLY,
+    Endings,
+    NoMotion,
+    Policy,
+    RandomActions,
+    VisualPolicy,
+)
 from vjepa_mpc.training.report import EpisodeRecord, records_as_json, summarise, table
-from vjepa_mpc.worldmodel import bundled_model_path, load_world_model, resolve_dtype, set_cpu_threads
+from vjepa_mpc.worldmodel import (
+    VJEPAWorldModel,
+    bundled_model_path,
+    keep_freed_memory,
+    load_world_model,
+    resolve_dtype,
+    set_cpu_threads,
+)
 
 #: First word of every evaluation episode's entropy; training uses another one (`generate.TRAINING_ENTROPY`).
 EVALUATION_ENTROPY = 0xE7A1
@@ -43,13 +59,63 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--episodes", type=int, default=20, help="how many (default: 20)")
     parser.add_argument("--seed", type=int, default=0, help="which episodes; never ones that were trained on")
     parser.add_argument("--json", type=Path, default=None, help="write summary and episodes to this file")
+    add_model_arguments(parser)
+    parser.add_argument("--ends", choices=("budget", "early"), default="budget", help="what ends sub-goals")
+    add_ending_arguments(parser)
+    parser.add_argument("--no-baselines", action="store_true", help="the model only")
+    parser.add_argument("--require", type=float, default=None, help="success rate below which the exit status is 2")
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which world model plans, and how."""
     parser.add_argument("--model", type=Path, default=None, help="checkpoint (default: the bundled model)")
     parser.add_argument("--preset", choices=sorted(PRESETS), default="cpu", help="planner settings (default: cpu)")
     parser.add_argument("--device", default="cpu", help="of the model (default: cpu)")
     parser.add_argument("--dtype", default="auto", help="of the model: auto, float32, bfloat16, float16")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: 0, PyTorch's choice)")
-    parser.add_argument("--no-baselines", action="store_true", help="the model only")
-    parser.add_argument("--require", type=float, default=None, help="success rate below which the exit status is 2")
+
+
+def add_ending_arguments(parser: argparse.ArgumentParser) -> None:
+    """When sub-goals end early."""
+    threshold, plateau = EARLY.energy_threshold, EARLY.plateau or Plateau(window=3, slope=0.0)
+    how = "with --ends early, a sub-goal ends"
+    parser.add_argument(
+        "--energy-threshold",
+        type=float,
+        default=threshold,
+        help=f"{how} at this energy; 0: never (default: {threshold})",
+    )
+    parser.add_argument(
+        "--plateau-window",
+        type=int,
+        default=plateau.window,
+        help=f"{how} by so many energies that have levelled off; 0: never (default: {plateau.window})",
+    )
+    parser.add_argument(
+        "--plateau-slope",
+        type=float,
+        default=plateau.slope,
+        help=f"that is, fall less a step than this share of the first (default: {plateau.slope})",
+    )
+
+
+def early_endings(args: argparse.Namespace) -> Endings:
+    """What `add_ending_arguments` was given.
+
+    Raises:
+        ValueError: an unusable value.
+    """
+    window = args.plateau_window
+    plateau = Plateau(window=window, slope=args.plateau_slope) if window else None
+    return Endings(energy_threshold=args.energy_threshold or None, plateau=plateau)
+
+
+def load_model(args: argparse.Namespace) -> tuple[Path, VJEPAWorldModel]:
+    """The checkpoint of `add_model_arguments` and the world model in it, in a process prepared for planning."""
+    keep_freed_memory()
+    set_cpu_threads(args.threads)
+    path = args.model or bundled_model_path()
+    return path, load_world_model(path, device=args.device, dtype=resolve_dtype(args.dtype, args.device))
 
 
 def episode_generator(seed: int, episode: int) -> np.random.Generator:
@@ -61,18 +127,17 @@ def main(args: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
     if args.episodes < 1 or args.seed < 0:
         raise ValueError(f"--episodes {args.episodes} --seed {args.seed}: need at least 1 episode and a seed from 0 on")
-    set_cpu_threads(args.threads)
-    path = args.model or bundled_model_path()
     config = PRESETS[args.preset]
-    world_model = load_world_model(path, device=args.device, dtype=resolve_dtype(args.dtype, args.device))
-    policies: dict[str, Policy | None] = {"model": VisualPolicy(world_model, config)}
+    endings = early_endings(args) if args.ends == "early" else BUDGET_ONLY
+    path, world_model = load_model(args)
+    policies: dict[str, Policy | None] = {"model": VisualPolicy(world_model, config, endings)}
     if not args.no_baselines:
         policies |= {"no motion": NoMotion(), "random actions": RandomActions(config.maxnorm), "scripted oracle": None}
     results: dict[str, list[EpisodeRecord]] = {}
     with FrankaSim() as sim:
         for name, policy in policies.items():
-            run = _oracle_runner(sim) if policy is None else _policy_runner(sim, policy)
-            results[name] = list(_run_all(args.task, args.episodes, args.seed, run, _Progress(name, args.episodes)))
+            run = _oracle_runner(sim) if policy is None else policy_runner(sim, policy)
+            results[name] = run_all(args.task, args.episodes, args.seed, run, name)
     summaries = {name: summarise(records) for name, records in results.items()}
     print(table(args.task, summaries, args.episodes))
     if args.json is not None:
@@ -86,15 +151,20 @@ def main(args: argparse.Namespace) -> int:
 Runner = Callable[[Task, int], EpisodeRecord]
 
 
-def _run_all(task_name: str, episodes: int, seed: int, run: Runner, progress: _Progress) -> Iterator[EpisodeRecord]:
+def run_all(task_name: str, episodes: int, seed: int, run: Runner, name: str) -> list[EpisodeRecord]:
+    """Run the episodes of a seed and show the progress under a name."""
+    progress = _Progress(name, episodes)
+    records = []
     for episode in range(episodes):
-        record = run(TASKS[task_name].sample(episode_generator(seed, episode)), episode)
-        progress.show(record)
-        yield record
+        records.append(run(TASKS[task_name].sample(episode_generator(seed, episode)), episode))
+        progress.show(records[-1])
     progress.end()
+    return records
 
 
-def _policy_runner(sim: FrankaSim, policy: Policy) -> Runner:
+def policy_runner(sim: FrankaSim, policy: Policy) -> Runner:
+    """What runs an episode with a policy."""
+
     def run(task: Task, episode: int) -> EpisodeRecord:
         goals = task.goals(sim)
         task.start(sim)
@@ -109,7 +179,8 @@ def _policy_runner(sim: FrankaSim, policy: Policy) -> Runner:
             steps += 1
             if command.seconds is not None:
                 replans.append(command.seconds)
-        return _record(sim, task, episode, start_distance, steps, tuple(replans))
+        endings = tuple(end.by.name for end in policy.ended)
+        return _record(sim, task, episode, start_distance, steps, tuple(replans), endings)
 
     return run
 
@@ -119,13 +190,19 @@ def _oracle_runner(sim: FrankaSim) -> Runner:
         task.start(sim)
         start_distance = task.start_distance(sim)
         run_oracle(sim, task)
-        return _record(sim, task, episode, start_distance, None, ())
+        return _record(sim, task, episode, start_distance, None)
 
     return run
 
 
 def _record(
-    sim: FrankaSim, task: Task, episode: int, start_distance: float, steps: int | None, replans: tuple[float, ...]
+    sim: FrankaSim,
+    task: Task,
+    episode: int,
+    start_distance: float,
+    steps: int | None,
+    replans: tuple[float, ...] = (),
+    endings: tuple[str, ...] = (),
 ) -> EpisodeRecord:
     outcome = task.outcome(sim)
     return EpisodeRecord(
@@ -136,6 +213,7 @@ def _record(
         final_closedness=outcome.closedness,
         steps=steps,
         replan_seconds=replans,
+        endings=endings,
     )
 
 
@@ -178,6 +256,7 @@ def _document(
         "seed": args.seed,
         "model": str(path),
         "preset": args.preset,
+        "ends": asdict(early_endings(args) if args.ends == "early" else BUDGET_ONLY),
         "planner": asdict(config),
         "device": args.device,
         "dtype": args.dtype,

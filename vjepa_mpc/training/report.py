@@ -29,6 +29,7 @@ class EpisodeRecord:
         final_closedness: of the gripper, 0 open to 1 closed.
         steps: actions taken; None where they were not counted (the oracle).
         replan_seconds: time from image to action, one entry an action; empty for the baselines.
+        endings: what ended each sub-goal (`Ending`'s names); empty for the baselines.
     """
 
     episode: int
@@ -38,6 +39,7 @@ class EpisodeRecord:
     final_closedness: float
     steps: int | None
     replan_seconds: tuple[float, ...] = ()
+    endings: tuple[str, ...] = ()
 
 
 def summarise(records: Sequence[EpisodeRecord]) -> dict[str, Any]:
@@ -46,6 +48,7 @@ def summarise(records: Sequence[EpisodeRecord]) -> dict[str, Any]:
     count = len(records)
     successes = sum(record.success for record in records)
     steps = [record.steps for record in records if record.steps is not None]
+    endings = [name for record in records for name in record.endings]
     replans = [seconds for record in records for seconds in record.replan_seconds]
 
     def rate_interval(hits: int) -> list[float]:
@@ -60,6 +63,7 @@ def summarise(records: Sequence[EpisodeRecord]) -> dict[str, Any]:
         "max_final_distance_m": float(np.max(finals)),
         "mean_steps": float(np.mean(steps)) if steps else None,
         "replan_seconds_median": float(np.median(replans)) if replans else None,
+        "endings": {name: endings.count(name) for name in sorted(set(endings))},
         "intervals_95": {
             "success_rate": rate_interval(successes),
             "median_final_distance_m": list(median_interval(finals)),
