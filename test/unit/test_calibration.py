@@ -5,15 +5,18 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from vjepa_mpc.control.calibration import (
+    RouteSettings,
     calibration_moves,
+    calibration_route,
     explain_moves,
     fit_rotation,
     load_rotation,
     mean_direction_error,
     save_rotation,
 )
+from vjepa_mpc.control.calibrator import Calibrator
 from vjepa_mpc.control.limits import WorkspaceBox
-from vjepa_mpc.control.mpc import Observation, VisualMPC
+from vjepa_mpc.control.mpc import NO_GOAL, NoGoalError, Observation, VisualMPC
 from vjepa_mpc.planning import CEMConfig
 from vjepa_mpc.planning.goals import SubGoal
 from vjepa_mpc.worldmodel import PointMassWorldModel
@@ -150,3 +153,84 @@ def test_other_files_are_refused(tmp_path, text):
     path.write_text(text)
     with pytest.raises(ValueError, match="not a calibration file"):
         load_rotation(path)
+
+
+@pytest.mark.parametrize("places", [1, 3, 5])
+def test_a_route_stays_in_the_box_and_ends_where_it_began(places):
+    route = calibration_route(MIDDLE, BOX, RouteSettings(length=0.06, places=places, spread=0.1))
+    assert all(BOX.contains(point) for point in route) and np.allclose(route[-1], MIDDLE)
+    moves = np.diff([MIDDLE, *route], axis=0)
+    assert sum(np.isclose(np.linalg.norm(moves, axis=1), 0.06)) == 10 * places
+
+
+def test_places_without_room_are_left_out_but_not_the_start():
+    corner = np.array([0.36, -0.24, 0.05])
+    route = calibration_route(corner, BOX, RouteSettings(length=0.06, spread=0.1))
+    assert all(BOX.contains(point) for point in route) and 10 < len(route) < 50
+    with pytest.raises(ValueError, match="no room"):
+        calibration_route(corner - 0.2, BOX, RouteSettings(length=0.06))
+
+
+class Rig:
+    """A calibrator and an arm that does what it is told."""
+
+    def __init__(self, settings, max_step=0.075):
+        self.calibrator = Calibrator(BOX, max_step, CONFIG)
+        self.goal_id = self.calibrator.set_goals([settings])
+        self.pose = np.array([*MIDDLE, np.pi, 0.0, 0.0, 0.0])
+
+    def step(self):
+        return self.calibrator.step(Observation(image=np.zeros((8, 8, 3), np.uint8), pose=self.pose))
+
+    def made(self):
+        return np.diff([observation.pose[:3] for observation in self.calibrator.observations], axis=0)
+
+
+def test_the_calibrator_makes_the_route_and_keeps_what_it_saw():
+    settings = RouteSettings(length=0.06, places=2, spread=0.1)
+    rig = Rig(settings)
+    while not (step := rig.step()).finished:
+        assert step.goal_id == rig.goal_id and np.abs(step.actions[0, :3]).max() <= 0.075 + 1e-12
+        assert np.allclose(step.target_pose[3:], rig.pose[3:])
+        rig.pose = step.target_pose
+    assert np.allclose(rig.pose[:3], MIDDLE)
+    places = MIDDLE + np.cumsum(rig.made(), axis=0)
+    for place in calibration_route(MIDDLE, BOX, settings):
+        assert np.isclose(places, place).all(axis=1).any()
+
+
+def test_a_retracted_or_interrupted_move_is_made_again():
+    rig = Rig(RouteSettings(length=0.06, places=1))
+    first = rig.step()
+    rig.calibrator.retract(first)
+    assert not rig.calibrator.observations
+    again = rig.step()
+    assert np.allclose(again.target_pose, first.target_pose) and len(rig.calibrator.observations) == 1
+    rig.pose = rig.pose + 0.3 * (first.target_pose - rig.pose)  # interrupted on its way
+    rig.calibrator.restart()
+    assert np.allclose(rig.step().target_pose, first.target_pose)
+
+
+def test_an_arm_that_does_not_quite_get_there_goes_on():
+    rig = Rig(RouteSettings(length=0.06, places=1))
+    count = 0
+    while not (step := rig.step()).finished:
+        rig.pose = np.add(step.target_pose, [0, 0, -0.012, 0, 0, 0, 0])
+        count += 1
+    assert count == 10
+
+
+def test_a_calibrator_without_a_route_has_nothing_to_do():
+    rig = Rig(RouteSettings())
+    rig.calibrator.clear_goals()
+    assert rig.calibrator.goal_id == NO_GOAL
+    with pytest.raises(NoGoalError):
+        rig.step()
+    with pytest.raises(ValueError, match="2 routes"):
+        rig.calibrator.set_goals([RouteSettings(), RouteSettings()])
+
+
+@pytest.mark.parametrize("wrong", [{"length": 0.0}, {"places": 0}, {"places": 6}, {"spread": -0.1}])
+def test_unusable_routes_are_refused(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        RouteSettings(**wrong)

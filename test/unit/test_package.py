@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 CORE = ("worldmodel", "planning", "control", "training", "sim", "drivers")
 ROS = ("rclpy", "launch", "launch_ros", "ament_index_python", "cv_bridge", "rosidl_runtime_py")
-EXECUTABLES = ("franka_driver", "planner_node", "set_goal", "sim_node")
+EXECUTABLES = ("calibrate", "franka_driver", "planner_node", "set_goal", "sim_node")
 LAZY = ("ament_index_python",)  # may be imported inside a function, where ImportError is caught
 
 

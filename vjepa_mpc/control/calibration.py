@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from vjepa_mpc.worldmodel.world_model import WorldModel
 PARAMETER = "action_rotation"
 _LEAST_PAIRS = 3
 _SMALLEST_MOVE = 1e-4  # metres
+_TETRAHEDRON = ((1, 1, 1), (-1, -1, 1), (-1, 1, -1), (1, -1, -1))
 _RELIABLE_STD = math.radians(5.0)
 _RELIABLE_CONFIDENCE = 0.5
 
@@ -142,6 +144,52 @@ def calibration_moves(position: np.ndarray, workspace: WorkspaceBox, length: flo
             )
         moves += [fitting[0], -fitting[0]]
     return moves
+
+
+@dataclass(frozen=True, kw_only=True)
+class RouteSettings:
+    """Which moves a calibration makes.
+
+    Attributes:
+        length: of a move, metres. Long ones tell the model more than its own errors hide.
+        places: around how many places the moves are made: the start, and up to four corners of a tetrahedron around it.
+            A picture that misleads the model does so only around its place.
+        spread: metres along each axis from the start to the other places.
+
+    Raises:
+        ValueError: one of them is out of range.
+    """
+
+    length: float = 0.07
+    places: int = 5
+    spread: float = 0.07
+
+    def __post_init__(self) -> None:
+        if not 0.01 <= self.length <= 0.2:
+            raise ValueError(f"length={self.length}: use 0.01 to 0.2 m")
+        if not 0.0 <= self.spread <= 0.5:
+            raise ValueError(f"spread={self.spread}: use 0 to 0.5 m")
+        if not 1 <= self.places <= 1 + len(_TETRAHEDRON):
+            raise ValueError(f"places={self.places}: use 1 to {1 + len(_TETRAHEDRON)}")
+
+
+def calibration_route(position: np.ndarray, workspace: WorkspaceBox, settings: RouteSettings) -> np.ndarray:
+    """Places [n, 3] to go to one after the other from a position, all inside the box, the last one the position itself.
+
+    Around the position, and around those of the other places that leave room for them, :func:`calibration_moves`.
+
+    Raises:
+        ValueError: the box leaves no room around the position.
+    """
+    start = np.asarray(position, dtype=np.float64)
+    route = list(start + np.cumsum(calibration_moves(start, workspace, settings.length), axis=0))
+    for offset in _TETRAHEDRON[: settings.places - 1]:
+        place = start + settings.spread * np.array(offset)
+        with suppress(ValueError):
+            moves = calibration_moves(place, workspace, settings.length)
+            if workspace.contains(place):
+                route += [place, *(place + np.cumsum(moves, axis=0))]
+    return np.array(route if np.allclose(route[-1], start) else [*route, start])
 
 
 def explain_moves(

@@ -16,6 +16,7 @@ from types import TracebackType
 # Nodes of this package are run as modules with this interpreter, so that they are found without a ROS installation
 # having been sourced, and the source tree's ones when working in it.
 MODULES = {
+    "calibrate": "vjepa_mpc.nodes.calibrate",
     "franka_driver": "vjepa_mpc.nodes.franka_driver",
     "planner_node": "vjepa_mpc.nodes.planner_node",
     "sim_node": "vjepa_mpc.nodes.sim_node",
