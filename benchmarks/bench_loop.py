@@ -7,6 +7,8 @@ action; the overrun is how much longer than its deadline a plan took.
 from __future__ import annotations
 
 import multiprocessing
+import os
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -32,10 +34,12 @@ BOX = WorkspaceBox(lower=(0.3, -0.3, 0.0), upper=(0.7, 0.3, 0.5))
 
 def main() -> None:
     """The loop on an idle and on a busy machine."""
+    if "OMP_WAIT_POLICY" not in os.environ:  # as the node's launcher does; it counts before PyTorch is loaded only
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "OMP_WAIT_POLICY": "passive"})
     parser = common.arguments(__doc__.splitlines()[0])
     parser.add_argument("--preset", choices=sorted(PRESETS), default="cpu")
     parser.add_argument("--deadline", type=float, default=0.25, help="seconds a plan may take")
-    parser.add_argument("--plans", type=int, default=100, help="for each condition")
+    parser.add_argument("--plans", type=int, default=200, help="for each condition")
     parser.add_argument("--load", type=int, default=2, help="busy processes of the loaded condition")
     options = parser.parse_args()
     dtype = common.begin(options)

@@ -224,6 +224,18 @@ def test_the_last_predictions_before_a_deadline_are_few() -> None:
         assert ask(planner).timings["total"] <= 0.305
 
 
+def test_plans_end_earlier_when_the_last_moment_was_interrupted() -> None:
+    """Another program takes 50 ms when a plan is about to end; the first plan is late, the next ones are not."""
+    model = TickingModel(lambda: 0.05 if 0.290 < model.now % 1.0 < 0.310 else 0.001)
+    planner = timed(model, replace(SMALL, cem_steps=100, deadline=0.3, micro_batch=2))
+    late = []
+    for _ in range(30):
+        model.now = math.ceil(model.now)
+        late.append(ask(planner).timings["total"] - 0.3)
+    assert late[0] > 0.03 and max(late[1:]) <= 0.0
+    assert min(late) > -0.2 * 0.3 - 0.005, "no more than a fifth of the time is given up"
+
+
 def test_when_time_is_short_iterations_have_fewer_samples() -> None:
     model = TickingModel(lambda: 0.001)
     planner = timed(model, replace(SMALL, samples=200, cem_steps=10, deadline=0.2, micro_batch=10))

@@ -12,6 +12,9 @@ import torch
 
 Clock = Callable[[], float]
 
+# Shares of a plan's time.
+_TOLERATED, _MOST_MARGIN = 0.05, 0.2
+
 
 class Budget(Protocol):
     """Says how many predictions there is time for."""
@@ -27,6 +30,10 @@ class Budget(Protocol):
         """About how many candidates, in micro-batches of that size, there is time for; infinity while not known."""
         ...
 
+    def finish(self) -> None:
+        """The plan is ready to be returned."""
+        ...
+
 
 class Unlimited:
     """A :class:`Budget` without end, which never waits for the device."""
@@ -39,12 +46,16 @@ class Unlimited:
         """Infinitely many."""
         return math.inf
 
+    def finish(self) -> None:
+        """Nothing to note."""
+
 
 class Pace:
     """Remembers how long micro-batches of each size took, so that the next one's time is known beforehand."""
 
-    def __init__(self, remembered: int = 20) -> None:
+    def __init__(self, remembered: int = 20, remembered_plans: int = 200) -> None:
         self._seconds: dict[int, deque[float]] = defaultdict(lambda: deque(maxlen=remembered))
+        self._delays: deque[float] = deque(maxlen=remembered_plans)
 
     def record(self, candidates: int, seconds: float) -> None:
         """A micro-batch of so many candidates took so long, with everything around it."""
@@ -58,6 +69,16 @@ class Pace:
         nearest = min(measured, key=lambda size: abs(math.log(size / candidates)))
         return max(self._seconds[nearest]) * candidates / nearest
 
+    def record_delay(self, seconds: float) -> None:
+        """A plan was ready so much later than it was meant to be."""
+        self._delays.append(max(0.0, seconds))
+
+    @property
+    def delay(self) -> float:
+        """Seconds by which one in a hundred plans was late: what other programs took at the last moment."""
+        delays = sorted(self._delays)
+        return delays[math.ceil(0.99 * len(delays)) - 1] if delays else 0.0
+
     def fade(self) -> None:
         """Forget the longest time of each size: what is not tried again because it once was slow must not last."""
         for seconds in self._seconds.values():
@@ -66,17 +87,25 @@ class Pace:
 
 
 class Deadline:
-    """A :class:`Budget` that ends at a time; to know the time it waits for the device before each micro-batch.
+    """A :class:`Budget` that ends in time; to know the time it waits for the device before each micro-batch.
+
+    Where other programs interrupt the last predictions, plans end earlier: so much, and up to a fifth of their time,
+    that no more than one in a hundred is late by more than a twentieth.
 
     Args:
-        end: on the clock.
+        started: when the plan began, on the clock.
+        seconds: that it may take.
         pace: measured times, which this adds to.
         device: what computes the predictions.
         clock: seconds, monotonic.
     """
 
-    def __init__(self, end: float, pace: Pace, device: torch.device, clock: Clock = time.perf_counter) -> None:
-        self._end, self._pace, self._device, self._clock = end, pace, device, clock
+    def __init__(
+        self, started: float, seconds: float, pace: Pace, device: torch.device, clock: Clock = time.perf_counter
+    ) -> None:
+        margin = min(max(0.0, pace.delay - _TOLERATED * seconds), _MOST_MARGIN * seconds)
+        self._end = started + seconds - margin
+        self._pace, self._device, self._clock = pace, device, clock
         self._running: tuple[int, float] | None = None
 
     def grant(self, candidates: int, reserve: int = 0) -> int:
@@ -97,6 +126,10 @@ class Deadline:
         """See :class:`Budget`."""
         seconds = self._pace.predict(micro_batch)
         return (self._end - self._settle()) / seconds * micro_batch if seconds else math.inf
+
+    def finish(self) -> None:
+        """See :class:`Budget`."""
+        self._pace.record_delay(self._settle() - self._end)
 
     def _settle(self) -> float:
         """Wait for what runs and note how long it took; returns the time."""

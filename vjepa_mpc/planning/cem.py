@@ -164,7 +164,9 @@ class CEMPlanner:
             extra = extra[:, :0]
         chosen = self._choose(search, evaluate)
         self._room = evaluate.micro_batch if evaluate.ran_out_of_memory else self._room
-        return self._result(chosen, search, stopped_by, evaluate, started)
+        result = self._result(chosen, search, stopped_by, evaluate, started)
+        budget.finish()
+        return result
 
     def energy(self, latent: Tensor, goal: Tensor) -> float:
         """Energy of one latent [N, D] given the goal [N, D]."""
@@ -289,7 +291,7 @@ class CEMPlanner:
     def _budget(self, started: float) -> Budget:
         if self.config.deadline is None:
             return Unlimited()
-        return Deadline(started + self.config.deadline, self.pace, self._device, self._clock)
+        return Deadline(started, self.config.deadline, self.pace, self._device, self._clock)
 
     def _converged(self, search: Search) -> bool:
         if not self.config.stop_spread:  # asking would wait for the device
