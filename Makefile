@@ -44,6 +44,12 @@ bench: build  ## every benchmark into results/bench/ (BENCH="rollout plan" choos
 	@$(IN_ENV) for name in $(BENCH); do python benchmarks/bench_$$name.py --json results/bench/$$name.json || exit 1; done
 	@{ printf '# Benchmarks\n\nBy `make bench`; what each measures is told in docs/performance.md.\n\n'; cat $(BENCH:%=results/bench/%.md); } > results/bench/README.md
 
+calibration: build  ## what camera calibration does for a turned camera, into results/calibration.md
+	@$(IN_ENV) vjepa-mpc calibrate-sim --out results
+
+goals: build  ## sub-goals that end by budget beside ones that end early, into results/goals.md
+	@$(IN_ENV) vjepa-mpc compare-endings --seed 4071 --out results
+
 lint: build  ## ruff, and a type check of the ROS-free core
 	@$(IN_ENV) ruff check . && ruff format --check . && mypy
 

@@ -34,6 +34,7 @@ ARGUMENTS = {
     "namespace": ("", "Namespace of all nodes and topics."),
     "params_file": (str(SHARE / "config" / "planner.yaml"), "Parameters of the planner."),
     "sim_params_file": (str(SHARE / "config" / "sim.yaml"), "Parameters of the simulated arm."),
+    "calibration": ("", "Camera calibration: the YAML file that `calibrate` wrote."),
     "goal_image": ("", "Goal images to start with: files on this machine, separated by commas."),
 }
 
@@ -72,7 +73,12 @@ def planner(context: LaunchContext) -> list[Node]:
         name="planner_node",
         namespace=value["namespace"],
         output="screen",
-        parameters=[value["params_file"], *profile, *([overrides] if overrides else [])],
+        parameters=[
+            value["params_file"],
+            *profile,
+            *calibration_file(value["calibration"]),
+            *([overrides] if overrides else []),
+        ],
     )
     if not value["goal_image"]:
         return [node]
@@ -99,3 +105,10 @@ def robot_profile(name: str, simulated: bool) -> list[str]:
         known = ", ".join(sorted(file.stem for file in (SHARE / "config" / "robots").glob("*.yaml")))
         raise FileNotFoundError(f"robot:={chosen}: {path} does not exist; give a YAML file or one of {known}")
     return [str(path)]
+
+
+def calibration_file(name: str) -> list[str]:
+    """The YAML file of a camera calibration: one or none."""
+    if name and not Path(name).is_file():
+        raise FileNotFoundError(f"calibration:={name} does not exist; make it with `ros2 run vjepa_mpc calibrate`")
+    return [name] if name else []

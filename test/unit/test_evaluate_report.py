@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 
-from vjepa_mpc.training import evaluate
+from vjepa_mpc.training import calibrate_sim, compare_endings, evaluate
 from vjepa_mpc.training.report import EpisodeRecord, summarise, table
 from vjepa_mpc.worldmodel import build_world_model, save_world_model
 
@@ -88,6 +89,49 @@ def test_whole_command_on_an_untrained_model(
     assert document["baselines"]["no motion"]["success_rate"] == 0.0
     assert np.isfinite(document["baselines"]["random actions"]["median_final_distance_m"])
     assert "scripted oracle" in capsys.readouterr().out
+
+
+def _run(module: ModuleType, *words: str) -> int:
+    parser = argparse.ArgumentParser()
+    module.add_arguments(parser)
+    return module.main(parser.parse_args(words))
+
+
+@pytest.mark.sim
+def test_endings_are_compared_on_the_same_episodes(untrained: Path, tmp_path: Path) -> None:
+    # Everything is below this energy, so every sub-goal ends before its first action.
+    words = ("--task", "gripper", "--episodes", "2", "--energy-threshold", "1e6", "--plateau-window", "0")
+    code = _run(compare_endings, *words, "--model", str(untrained), "--out", str(tmp_path))
+    document = json.loads((tmp_path / "goals.json").read_text())
+    assert document["endings"]["budget"]["endings"] == {"BUDGET": 2}
+    assert document["endings"]["budget"]["mean_steps"] == 4
+    assert document["endings"]["early"]["endings"] == {"ENERGY": 2} and document["endings"]["early"]["mean_steps"] == 0
+    starts = [[r["start_distance"] for r in document["records"][name]] for name in ("budget", "early")]
+    assert starts[0] == starts[1]
+    assert document["early"] == {"energy_threshold": 1e6, "plateau": None}
+    assert code == (0 if document["fewer_steps_and_no_less_success"] else 2)
+    assert "energy ≤ 1000000.0" in (tmp_path / "goals.md").read_text()
+
+
+def test_better_is_fewer_steps_and_no_less_success() -> None:
+    budget = {"mean_steps": 30.0, "success_rate": 0.9}
+    assert compare_endings.is_better({"mean_steps": 20.0, "success_rate": 0.9}, budget)
+    assert not compare_endings.is_better({"mean_steps": 20.0, "success_rate": 0.85}, budget)
+    assert not compare_endings.is_better({"mean_steps": 30.0, "success_rate": 1.0}, budget)
+
+
+@pytest.mark.sim
+@pytest.mark.slow
+def test_calibration_is_measured_turn_by_turn(untrained: Path, tmp_path: Path) -> None:
+    words = ("--angles", "0", "20", "--episodes", "1", "--model", str(untrained), "--out", str(tmp_path))
+    assert _run(calibrate_sim, *words) == 0
+    rows = json.loads((tmp_path / "calibration.json").read_text())["angles"]
+    assert [row["turn_degrees"] for row in rows] == [0, 20]
+    for row in rows:
+        assert row["moves"] > 50 and row["held_out_moves"] == 30
+        assert not row["reliable"] and row["confidence"] < 0.5  # it has learned nothing
+    table = (tmp_path / "calibration.md").read_text()
+    assert table.count("| no |") == 2 and "| 20° |" in table
 
 
 def test_impossible_numbers_are_refused() -> None:

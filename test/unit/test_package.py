@@ -86,7 +86,7 @@ assert not heavy, heavy
 """
     done = run_python(code)
     assert done.returncode == 0, done.stderr
-    for command in ("train", "evaluate", "convert"):
+    for command in ("train", "evaluate", "compare-endings", "calibrate-sim", "convert"):
         assert command in done.stdout
 
 

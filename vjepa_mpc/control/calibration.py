@@ -11,7 +11,7 @@ import math
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,13 +23,15 @@ from vjepa_mpc.control.limits import WorkspaceBox
 from vjepa_mpc.control.mpc import check_rotation
 from vjepa_mpc.control.step import Observation
 from vjepa_mpc.planning.cem import CEMPlanner
-from vjepa_mpc.planning.config import CEMConfig
+from vjepa_mpc.planning.config import GRIPPER, CEMConfig
 from vjepa_mpc.worldmodel.preprocess import Crop
 from vjepa_mpc.worldmodel.world_model import WorldModel
 
 PARAMETER = "action_rotation"
 _LEAST_PAIRS = 3
 _SMALLEST_MOVE = 1e-4  # metres
+# A move may look longer than it was, and must not be explained by the edge of what the planner may answer.
+_ROOM_FOR_ERROR = 1.5
 _TETRAHEDRON = ((1, 1, 1), (-1, -1, 1), (-1, 1, -1), (1, -1, -1))
 _RELIABLE_STD = math.radians(5.0)
 _RELIABLE_CONFIDENCE = 0.5
@@ -217,6 +219,12 @@ def explain_moves(
         actions = planner.plan(before, torch.as_tensor(pose, dtype=torch.float32), after).actions
         planned.append(actions[:, :3].double().sum(dim=0).numpy())
     return np.array(planned), np.diff(poses[:, :3], axis=0)
+
+
+def explaining_config(planner: CEMConfig, length: float) -> CEMConfig:
+    """The planner's settings for explaining single moves that left the gripper alone."""
+    room = max(planner.maxnorm, _ROOM_FOR_ERROR * length)
+    return replace(planner, rollout=1, maxnorm=room, axis={GRIPPER: 0.0}, close_gripper=None, deadline=None)
 
 
 def save_rotation(path: str | os.PathLike[str], fit: RotationFit) -> None:

@@ -17,7 +17,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
-from vjepa_mpc.control.calibration import RotationFit, RouteSettings, explain_moves, fit_rotation, save_rotation
+from vjepa_mpc.control.calibration import (
+    RotationFit,
+    RouteSettings,
+    explain_moves,
+    explaining_config,
+    fit_rotation,
+    save_rotation,
+)
 from vjepa_mpc.control.calibrator import Calibrator
 from vjepa_mpc.control.reasons import Reason, State
 from vjepa_mpc.control.step import MPCStep
@@ -28,13 +35,10 @@ from vjepa_mpc.nodes.inputs import Inputs
 from vjepa_mpc.nodes.live_parameters import Entry, LiveParameters, Values
 from vjepa_mpc.nodes.model import load_as_announced
 from vjepa_mpc.nodes.outputs import Outputs
-from vjepa_mpc.planning.config import GRIPPER, CEMConfig
 
 WRITTEN, NOT_MADE, NOT_RELIABLE = 0, 1, 2
 STOP_TIMEOUT = 3.0  # seconds
 LOOK_PERIOD = 0.1  # seconds between looks at how it goes
-# A move may look longer than it was, and must not be explained by the edge of what the planner may answer.
-ROOM_FOR_ERROR = 1.5
 
 _ROUTE = RouteSettings()
 ENTRIES = (
@@ -190,12 +194,6 @@ class CalibrateNode(LifecycleNode):
 
     def _ros_seconds(self) -> float:
         return 1e-9 * self.get_clock().now().nanoseconds
-
-
-def explaining_config(planner: CEMConfig, length: float) -> CEMConfig:
-    """The planner's settings for explaining single moves that left the gripper alone."""
-    room = max(planner.maxnorm, ROOM_FOR_ERROR * length)
-    return replace(planner, rollout=1, maxnorm=room, axis={GRIPPER: 0.0}, close_gripper=None, deadline=None)
 
 
 def move_table(planned: np.ndarray, made: np.ndarray, fit: RotationFit) -> str:

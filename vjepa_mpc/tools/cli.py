@@ -16,6 +16,7 @@ from vjepa_mpc import __version__
 COMMANDS = {
     "train": ("vjepa_mpc.training.train", "train a world model on data from the simulator"),
     "evaluate": ("vjepa_mpc.training.evaluate", "measure a model in the simulator on held-out seeds, beside baselines"),
+    "calibrate-sim": ("vjepa_mpc.training.calibrate_sim", "measure camera calibration in the simulator, turn by turn"),
     "compare-endings": (
         "vjepa_mpc.training.compare_endings",
         "compare sub-goals that end by their budgets with ones that end by energy and plateau",
