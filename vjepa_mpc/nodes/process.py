@@ -28,6 +28,27 @@ class Stoppable(Protocol):
         """End motion and threads; messages can still be published. False: a thread did not end and is left behind."""
 
 
+class RosLogHandler(logging.Handler):
+    """Passes what the core logs on to a node's logger, so that it reaches the console once, and /rosout."""
+
+    def __init__(self, logger: Any) -> None:
+        super().__init__()
+        self.setFormatter(logging.Formatter("%(name)s: %(message)s"))
+        self._logger = logger
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One line for each severity, because rclpy refuses a line of code that changes its own."""
+        message = self.format(record)
+        if record.levelno >= logging.ERROR:
+            self._logger.error(message)
+        elif record.levelno >= logging.WARNING:
+            self._logger.warning(message)
+        elif record.levelno >= logging.INFO:
+            self._logger.info(message)
+        else:
+            self._logger.debug(message)
+
+
 def run(
     make_node: Callable[[], Node],
     args: Sequence[str] | None = None,
@@ -55,6 +76,7 @@ def run(
         print(f"cannot start: {error}", file=sys.stderr)
         rclpy.try_shutdown()
         return 1
+    logging.getLogger().handlers = [RosLogHandler(node.get_logger())]
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     spinner = threading.Thread(target=_spin, args=(executor, stopping, failures), name="executor")
