@@ -42,8 +42,7 @@ def main() -> None:
         model = common.load_model(options, dtype)
     if options.compile:
         model.compile()
-    rate = matmul_rate(options.device, dtype)
-    rows = [replan(model, name, PRESETS[name], rate, options) for name in options.presets]
+    rows = [replan(model, name, PRESETS[name], options) for name in options.presets]
     if on_gpu:
         rows += published(model, PRESETS["paper"], options)
     common.finish(
@@ -52,15 +51,12 @@ def main() -> None:
         "Replan by preset",
         rows,
         figure=plot(rows),
-        matmul_tflops=rate / 1e12,
         compiled=options.compile,
         model=model.config.to_dict(),
     )
 
 
-def replan(
-    model: VJEPAWorldModel, name: str, config: CEMConfig, rate: float, options: argparse.Namespace
-) -> dict[str, Any]:
+def replan(model: VJEPAWorldModel, name: str, config: CEMConfig, options: argparse.Namespace) -> dict[str, Any]:
     """One row: seconds of encoding and planning, and the share of the matrix product's rate that planning reaches."""
     image, goal_image = pictures(options.seed)
     goal = model.encode(goal_image)[0]
@@ -72,9 +68,11 @@ def replan(
     def encode_and_plan() -> None:
         plan_seconds.append(planner.plan(model.encode(image)[0], POSE, goal).timings["total"])
 
-    seconds = common.side_by_side(
-        {"encode": lambda: model.encode(image), "replan": encode_and_plan}, options.repeats, options.device
-    )
+    size = 8192 if options.device.startswith("cuda") else 2048
+    a, b = (torch.randn(size, size, device=options.device, dtype=model.dtype) for _ in range(2))
+    contenders = {"encode": lambda: model.encode(image), "replan": encode_and_plan, "matmul": lambda: a @ b}
+    seconds = common.side_by_side(contenders, options.repeats, options.device)
+    rate = 2 * size**3 / common.spread(seconds.pop("matmul"))["median_s"]
     seconds["plan"] = plan_seconds[1:]  # the first turn is not timed
     times = {f"{what}_{name}": value for what, taken in seconds.items() for name, value in common.spread(taken).items()}
     reached = sum(config.samples_of(i) for i in range(config.cem_steps)) * flops(model.config, config.rollout)
@@ -83,6 +81,7 @@ def replan(
         "candidate_steps": config.candidate_steps,
         **times,
         "tflops": reached / times["plan_median_s"] / 1e12,
+        "matmul_tflops": rate / 1e12,
         "share_of_matmul": reached / times["plan_median_s"] / rate,
         "peak_memory_mb": peak_memory_mb(options.device),
     }
@@ -121,14 +120,6 @@ def flops(config: ModelConfig, horizon: int) -> float:
     attention = [4 * width * tokens * (step + 1) for step in range(horizon)]
     ends = 2 * 2 * sizes.embed_dim * width
     return sum(tokens * (sizes.depth * (block + seen) + ends) for seen in attention)
-
-
-def matmul_rate(device: str, dtype: torch.dtype, repeats: int = 10) -> float:
-    """Operations a second of a large matrix product: what the planner's are measured by."""
-    size = 8192 if device.startswith("cuda") else 2048
-    a, b = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
-    taken = common.side_by_side({"matmul": lambda: a @ b}, repeats, device)["matmul"]
-    return 2 * size**3 / common.spread(taken)["median_s"]
 
 
 def peak_memory_mb(device: str) -> float:

@@ -228,6 +228,7 @@ def plot(rows: Sequence[dict[str, Any]]) -> Figure:
         (line,) = axes.plot(steps, regret, marker="o", label=name)
         axes.fill_between(steps, low, high, color=line.get_color(), alpha=0.12)
     axes.axhline(0.0, color="black", linewidth=0.8)
+    axes.set_yscale("symlog", linthresh=0.1)
     axes.set(xscale="log", xlabel="predictions a plan", ylabel="energy above the paper's preset, median in %")
     axes.legend()
     return figure
