@@ -60,6 +60,7 @@ class Tally:
     violations: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     periods: list[np.ndarray] = field(default_factory=list)
+    pauses: list[str] = field(default_factory=list)
 
     def p99(self) -> float:
         """Of the set-point period, in seconds; NaN before the first."""
@@ -162,7 +163,10 @@ class Soak:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             name = str(self._random.choice(list(self._scenarios)))
+            found = len(self.tally.violations), len(self.tally.failures)
             record = self._pursue(self._next_picture(), name)
+            for problem in [*self.tally.violations[found[0] :], *self.tally.failures[found[1] :]]:
+                tell(problem)
             left = max(0.0, end - time.monotonic())
             tell(
                 f"{left:5.0f} s left  goal {self.tally.goals:4d}  {name:40.40s} {record.reason:18.18s} "
@@ -192,6 +196,9 @@ class Soak:
         recording = self._rig.link.recording()
         tally.violations += [f"goal {tally.goals}, {name}: {p}" for p in recording.violations(LIMITS)]
         tally.periods.append(recording.periods())
+        longest = float(tally.periods[-1].max(initial=0.0))
+        if longest > LIMITS.setpoint_max_gap:
+            tally.pauses.append(f"goal {tally.goals}, {name}: {1e3 * longest:.0f} ms")
         self._rig.link.forget()
         return record
 
@@ -234,6 +241,7 @@ def summary(tally: Tally, gauge: Gauge, minutes: float, seed: int, execution: st
         "period_median_ms": 1e3 * float(np.median(periods)),
         "period_p99_ms": 1e3 * tally.p99(),
         "period_max_ms": 1e3 * float(periods.max()),
+        "pauses": tally.pauses,
         "violations": tally.violations,
         "failures": tally.failures,
         "load_average": os.getloadavg()[1],
@@ -267,6 +275,7 @@ def as_text(result: dict) -> str:
   99th percentile {result["period_p99_ms"]:.1f} ms, longest {result["period_max_ms"]:.1f} ms,
   of {result["setpoints"]} intervals between the stamps of set-points that had to follow each other:
   from when the planner says that it plans or executes until it says something else.
+  Pauses of more than {1e3 * LIMITS.setpoint_max_gap:.0f} ms: {"; ".join(result["pauses"]) or "none"}.
 - Periods to hold: median {_number(median)}, longest {_number(longest)}.
 
 Faults: {", ".join(f"{name} ({count})" for name, count in result["faults"].items())}.
