@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -88,6 +89,19 @@ def test_signals_bring_the_arm_to_rest_and_end_with_status_0(
         where = rig.position()
         assert state == "EXECUTING" or np.linalg.norm(where - before) < 1e-3
         assert link.stays_silent() and np.linalg.norm(rig.position() - where) < 1e-3
+
+
+def test_a_signal_while_the_model_is_being_loaded_ends_with_status_0(
+    sim: NodeProcess, link: Recorder, domain: int, tmp_path: Path
+) -> None:
+    with Rig.start_planner(tmp_path / "planner_node.log", domain) as process:
+        deadline = time.monotonic() + 60.0
+        while "loading the world model" not in process.output():
+            assert time.monotonic() < deadline, process.output()
+            time.sleep(0.02)
+        process.send(signal.SIGINT)
+        assert process.wait() == 0, process.output()
+        assert "Traceback" not in process.output()
 
 
 def unusable_checkpoints(folder: Path) -> dict[str, Path]:

@@ -34,6 +34,7 @@ from vjepa_mpc.nodes.reach_action import ReachAction
 from vjepa_mpc.planning import Ranks
 from vjepa_mpc.planning.goals import SubGoal
 from vjepa_mpc.srv import SetGoal
+from vjepa_mpc.worldmodel import bundled_model_path
 
 DIAGNOSTICS_PERIOD = 1.0  # seconds
 STOP_TIMEOUT = 3.0  # seconds; ros2 launch escalates to SIGTERM after five
@@ -49,6 +50,7 @@ class PlannerNode(LifecycleNode):
         self._loop: ControlLoop | None = None
         self._inputs: Inputs | None = None
         self._outputs: Outputs | None = None
+        self._ending = False
         self._settings = parameters.declare(self, self._lock_reason, self._on_settings)
         self._decoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="goal decoder")
         # Its callback waits for the decoder; a group of its own keeps the others running meanwhile.
@@ -72,6 +74,7 @@ class PlannerNode(LifecycleNode):
 
     def stop(self) -> bool:
         """Bring the arm to rest and end all threads; publishers and subscriptions end with the process."""
+        self._ending = True
         loop, self._loop = self._loop, None
         self._reach.deactivated()
         clean = loop is None or loop.stop(STOP_TIMEOUT)
@@ -83,6 +86,7 @@ class PlannerNode(LifecycleNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the world model and connect the inputs."""
         settings = self._settings.snapshot
+        self.get_logger().info(f"loading the world model {settings.model.checkpoint or bundled_model_path()}")
         started = time.monotonic()
         try:
             optional_interfaces.check(settings)
@@ -99,6 +103,9 @@ class PlannerNode(LifecycleNode):
         self._outputs = Outputs(self, settings)
         self._loop = ControlLoop(settings, controller, self._inputs, self._outputs, self._reach, self._ros_seconds)
         self._loop.start()
+        if self._ending:  # the signal came meanwhile
+            self._close()
+            return TransitionCallbackReturn.FAILURE
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:

@@ -17,6 +17,8 @@ from rclpy.signals import SignalHandlerOptions
 
 from vjepa_mpc.nodes.live_parameters import ParameterError
 
+STOP_TIMEOUT = 3.0  # seconds for a callback that is under way
+
 
 class Stoppable(Protocol):
     """What `run` needs of a node besides being a Node."""
@@ -90,9 +92,10 @@ def run(
             status = work(node, stopping)
         clean = node.stop()
     finally:
-        executor.shutdown()
-        spinner.join()
+        executor.shutdown(STOP_TIMEOUT)
+        spinner.join(STOP_TIMEOUT)
         rclpy.try_shutdown()
+    clean = clean and not spinner.is_alive()
     if not clean:
         # A thread is deep inside a computation that cannot be interrupted. Everything is closed and the arm is at
         # rest; the interpreter would crash if it tore down modules under that thread.
