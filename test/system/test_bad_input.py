@@ -164,6 +164,7 @@ def test_bad_images_hold_by_name_and_the_goal_survives(
     alteration, reason, says = BAD_IMAGES[name]
     where = rig.position()
     injector.inject("image", alteration)
+    restart(rig)
     assert rig.request([picture], steps=[1]).success
     status = rig.wait_for_reason(reason)
     assert says in status.message
