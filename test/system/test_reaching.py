@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from rig import GOAL, START, Recorder, Rig
+from rig import GOAL, START, Rig
 from vjepa_mpc.msg import PlanStatus
 
 from vjepa_mpc.nodes.conversions import encode_png
-from vjepa_mpc.tools.processes import NodeProcess
 
 STEPS = 10
 ARRIVED = 0.025  # metres
@@ -57,17 +56,3 @@ def test_clearing_the_goal_stops_the_arm(rig: Rig, picture: np.ndarray) -> None:
     where = rig.position()
     assert rig.link.stays_silent()
     assert np.linalg.norm(rig.position() - where) < 1e-3
-
-
-def test_pipelined_execution_brings_the_arm_there_too(
-    sim: NodeProcess, link: Recorder, domain: int, tmp_path: Path, picture: np.ndarray
-) -> None:
-    with Rig.start_planner(tmp_path / "planner_node.log", domain, execution="pipelined") as process:
-        rig = Rig(process, link)
-        rig.reset()
-        answer = rig.request([picture], steps=[STEPS])
-        assert answer.success, answer.message
-        rig.wait_for_reason("GOAL_FINISHED", 90.0)
-        assert np.linalg.norm(rig.position() - GOAL[:3]) < ARRIVED
-        assert len(rig.link.statuses_of(answer.goal_id)) >= STEPS
-    link.check_setpoints()

@@ -185,8 +185,8 @@ def test_a_reflex_holds_the_moving_arm_until_it_is_cleared() -> None:
 @pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if neither package were installed."""
-    for package in ("franka_msgs", "control_msgs"):
-        monkeypatch.setitem(sys.modules, package, None)
+    for module in ("franka_msgs", "franka_msgs.msg", "control_msgs", "control_msgs.action"):
+        monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.setenv("ROS_DISTRO", "jazzy")
 
 
@@ -208,11 +208,11 @@ def test_a_missing_package_is_named_with_the_way_to_get_it(parameters: dict[str,
 @pytest.mark.usefixtures("bare")
 def test_the_node_refuses_to_be_configured_without_it(capfd: pytest.CaptureFixture[str]) -> None:
     rclpy.init(args=["--ros-args", "-p", "gripper_output:=action"], domain_id=DomainLease().domain_id)
+    node = PlannerNode()
     try:
-        node = PlannerNode()
         assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
+    finally:
         node.stop()
         node.destroy_node()
-    finally:
         rclpy.try_shutdown()
     assert "not configured: gripper_output=action needs control_msgs/GripperCommand" in capfd.readouterr().err

@@ -144,7 +144,7 @@ def test_every_third_party_import_is_declared() -> None:
     distributions |= {"pinocchio": "pin", "yaml": "pyyaml", "PIL": "pillow", "franky": "franky-control"}
     folders = ("vjepa_mpc", "launch", "test")
     files = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
-    local = {path.stem for path in files} | {"vjepa_mpc", "test", "benchmarks"}
+    local = {name for path in files for name in (path.stem, path.parent.name)} | {"vjepa_mpc", "test", "benchmarks"}
     setup = (ROOT / "setup.py").read_text(encoding="utf-8")
     undeclared = {}
     for path in files:
