@@ -60,6 +60,18 @@ def test_pinned_axes_stay_pinned_and_rotations_are_zero() -> None:
     assert (actions[:, 3:6] == 0).all()
 
 
+def test_pins_of_one_plan_join_those_of_the_settings_and_are_gone_in_the_next() -> None:
+    config = CEMConfig(rollout=2, samples=50, topk=5, cem_steps=3, axis={1: 0.01})
+    planner = CEMPlanner(PointMassWorldModel(), config)
+    context, pose = torch.zeros(1, 3), torch.zeros(7)
+    pinned = planner.plan(context, pose, torch.full((1, 3), 0.03), pins={3: 0.9}).actions
+    assert torch.allclose(pinned[:, 1], torch.tensor(0.01)) and torch.allclose(pinned[:, 6], torch.tensor(0.9))
+    free = planner.plan(context, pose, torch.full((1, 3), 0.03)).actions
+    assert torch.allclose(free[:, 1], torch.tensor(0.01)) and (free[:, 6].abs() <= 0.75).all()
+    with pytest.raises(ValueError, match="pin 0"):
+        planner.plan(context, pose, torch.zeros(1, 3), pins={4: 0.0})
+
+
 def test_close_gripper_closes_from_its_step_on() -> None:
     config = CEMConfig(rollout=3, samples=60, topk=5, cem_steps=4, close_gripper=1)
     gripper = plan(config, (0.02, 0.0, 0.0)).actions[:, 6]

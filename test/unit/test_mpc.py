@@ -9,7 +9,7 @@ import torch
 
 from vjepa_mpc.control.gripper import CLOSED, GripperSettings
 from vjepa_mpc.control.mpc import NO_GOAL, NoGoalError, Observation, VisualMPC
-from vjepa_mpc.planning import CEMConfig
+from vjepa_mpc.planning import CEMConfig, CEMPlanner
 from vjepa_mpc.planning.goals import Ending, GripperIntent, PlannerOverrides, SubGoal
 from vjepa_mpc.worldmodel import PointMassWorldModel
 
@@ -49,6 +49,43 @@ def goal(model, position, steps=4, **options) -> SubGoal:
 
 def observe(model, pose=START) -> Observation:
     return Observation(image=model.render(pose), pose=pose)
+
+
+@pytest.mark.parametrize("change", [{}, {"deadline": 30.0}, {"warm_start": True, "sample_decay": 1.5}], ids=str)
+def test_warming_up_changes_no_plan(model, change):
+    actions = []
+    for warm in (False, True):
+        mpc = VisualMPC(model, replace(CONFIG, **change), seed=1)
+        if warm:
+            assert mpc.warm_up() > 0.0
+        mpc.set_goals([goal(model, (0.5, 0.0, 0.2))])
+        actions.append(mpc.step(observe(model)).actions)
+    assert np.array_equal(*actions)
+
+
+def test_after_warming_up_a_deadline_knows_how_long_predictions_take(model):
+    mpc = VisualMPC(model, replace(CONFIG, cem_steps=10_000, deadline=0.1), seed=1)
+    mpc.warm_up()
+    mpc.set_goals([goal(model, (0.5, 0.0, 0.2))])
+    step = mpc.step(observe(model))
+    assert step.stopped_by == "deadline" and step.plan_seconds < 0.15
+
+
+def test_one_planner_serves_all_steps_of_a_gripper_intent(model, monkeypatch):
+    made = []
+
+    class Planner(CEMPlanner):
+        def __init__(self, *args, **options):
+            made.append(self)
+            super().__init__(*args, **options)
+
+    monkeypatch.setattr("vjepa_mpc.control.mpc.CEMPlanner", Planner)
+    mpc = VisualMPC(model, CONFIG, seed=1)
+    for kind in ("closed", "free", "open"):
+        mpc.set_goals([goal(model, (0.5, 0.0, 0.2), gripper=GripperIntent(kind))])
+        for closedness in (0.1, 0.6):
+            mpc.step(observe(model, np.array([*START[:6], closedness])))
+    assert len(made) == 1
 
 
 def follow(mpc, model, pose=START, limit=50) -> tuple[np.ndarray, list]:

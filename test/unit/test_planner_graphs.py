@@ -114,6 +114,23 @@ def test_other_shapes_are_recorded_anew(model: VJEPAWorldModel) -> None:
     assert recorder.recordings == 2
 
 
+def test_what_is_pinned_changes_without_a_new_recording(model: VJEPAWorldModel) -> None:
+    recorder = Recorder()
+    planner = CEMPlanner(model, SMALL, capture=recorder)
+    for change in (0.9, -0.4):
+        plan = planner.plan(torch.zeros(4, 24), torch.zeros(7), torch.ones(4, 24), pins={3: change})
+        assert plan.actions[0, 6] == pytest.approx(change)
+    assert recorder.recordings == 1
+
+
+def test_settings_that_keep_a_graph_from_being_recorded_are_named(
+    model: VJEPAWorldModel, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        CEMPlanner(model, replace(SMALL, deadline=0.2))
+    assert "cuda_graphs has no effect with device=cpu and deadline=0.2" in caplog.text
+
+
 def test_when_recording_fails_planning_goes_on_without(
     model: VJEPAWorldModel, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from vjepa_mpc.planning import PRESETS, CEMConfig, CEMPlanner, Pace, PlanResult, warm_up
+from vjepa_mpc.planning import PRESETS, CEMConfig, CEMPlanner, Pace, PlanResult
+from vjepa_mpc.planning.evaluation import choose_micro_batch
 from vjepa_mpc.planning.sampling import colouring_matrix, make_sampler
 from vjepa_mpc.worldmodel import PointMassWorldModel
 
@@ -211,7 +213,17 @@ def test_a_deadline_shorter_than_an_iteration_returns_the_warm_start_and_says_so
         result = ask(timed(model, replace(config, deadline=0.03), pace), previous=previous)
     assert result.stopped_by == "deadline" and result.energies == ()
     assert torch.allclose(result.actions, previous.actions, atol=1e-6)
-    assert "deadline=0.03 s is too short for an iteration (6 candidates take 0.060 s)" in caplog.text
+    assert "deadline=0.03 s is too short for an iteration (6 candidates take 0.060 s): the previous" in caplog.text
+
+
+def test_a_deadline_shorter_than_an_iteration_without_a_warm_start_is_not_to_move(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    model, pace = TickingModel(lambda: 0.01), Pace()
+    ask(timed(model, replace(SMALL, deadline=10.0), pace))
+    with caplog.at_level(logging.WARNING):
+        result = ask(timed(model, replace(SMALL, deadline=0.03), pace))
+    assert not result.actions.any() and "the plan is not to move" in caplog.text
 
 
 def test_the_last_predictions_before_a_deadline_are_few() -> None:
@@ -260,12 +272,6 @@ def test_without_a_deadline_nothing_is_measured() -> None:
     assert planner.pace.predict(40) == 0.0
 
 
-def test_warming_up_plans_once_without_a_deadline() -> None:
-    model = TickingModel(lambda: 1.0)
-    assert warm_up(model, replace(SMALL, deadline=0.1)) > 0.0
-    assert model.now == 2 * SMALL.samples
-
-
 class CrampedModel(PointMassWorldModel):
     """A point mass with memory for few candidates."""
 
@@ -290,6 +296,63 @@ def test_when_memory_runs_out_the_micro_batch_is_halved_and_the_plan_is_the_same
     caplog.clear()
     ask(planner)
     assert not caplog.text, "the next plan knows"
+
+
+def test_memory_that_pytorch_keeps_for_the_next_tensors_counts_as_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A GPU of 100 MB on which earlier plans have left 60 MB with PyTorch, 10 MB of them in use."""
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (40_000_000, 100_000_000))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 60_000_000)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 10_000_000)
+    model = PointMassWorldModel()
+    monkeypatch.setattr(model, "device", torch.device("cuda"))
+    monkeypatch.setattr(model, "rollout_bytes", lambda horizon, frames: 1_000_000)
+    assert choose_micro_batch(SMALL, model, 400, 1) == 72
+    assert choose_micro_batch(replace(SMALL, cuda_graphs=True), model, 400, 1) == 36
+    assert choose_micro_batch(replace(SMALL, micro_batch=7), model, 400, 1) == 7
+
+
+def test_batches_stay_the_same_from_plan_to_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[int] = []
+
+    class Starting(PointMassWorldModel):
+        def start_rollout(self, context: Tensor, pose: Tensor, samples: int, *args: Any, **options: Any) -> Any:
+            started.append(samples)
+            return super().start_rollout(context, pose, samples, *args, **options)
+
+    free = iter((16, 9, 3))
+    monkeypatch.setattr("vjepa_mpc.planning.cem.choose_micro_batch", lambda *_: next(free))
+    planner = CEMPlanner(Starting(), SMALL)
+    for _ in range(3):
+        ask(planner)
+    assert started == [16, 16, 16]
+
+
+@pytest.mark.parametrize("preset", sorted(PRESETS))
+def test_no_iteration_waits_for_the_device(preset: str) -> None:
+    """More iterations read no more tensors from Python, nor do they make any from Python's numbers."""
+
+    def crossings(iterations: int) -> int:
+        config = replace(PRESETS[preset], samples=16, topk=4, cem_steps=iterations)
+        planner = CEMPlanner(PointMassWorldModel(), config, torch.Generator().manual_seed(0))
+        with Crossings() as crossings:
+            ask(planner)
+        return crossings.count
+
+    assert crossings(6) == crossings(2)
+
+
+class Crossings(TorchDispatchMode):
+    """Counts operations that on a GPU would wait for it or copy from the CPU's memory."""
+
+    NAMES = ("_local_scalar_dense", "is_nonzero", "nonzero", "equal", "lift_fresh", "masked_select")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += function.overloadpacket.__name__ in self.NAMES
+        return function(*args, **(kwargs or {}))
 
 
 def test_no_memory_for_a_single_candidate_is_an_error() -> None:

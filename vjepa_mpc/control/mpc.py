@@ -197,6 +197,31 @@ class VisualMPC:
         self._orientation = self._undo.orientation
         self._undo = None
 
+    def warm_up(self) -> float:
+        """Encode and plan with a black picture before time matters; returns the seconds it took. Worker thread only.
+
+        Afterwards kernels are chosen, compiled and recorded for the settings as they are, and a deadline knows how
+        long predictions take. The random numbers of the plans to come stay the same.
+        """
+        started = time.perf_counter()
+        with self._lock:
+            config = self._planner_config
+        state = self._generator.get_state()
+        black = Observation(image=np.zeros((256, 256, 3), dtype=np.uint8), pose=np.zeros(POSE_DIM))
+        latent, pose = self._encode(black.image), torch.zeros(POSE_DIM)
+        self._imagine(latent, replace(black, start=black.pose), np.eye(3))
+        # Two iterations have the shapes of all, unless the settings let samples decay.
+        iterations = config.cem_steps if config.sample_decay > 1.0 else min(2, config.cem_steps)
+        patient = replace(config, cem_steps=iterations, deadline=None, stop_spread=0.0, cuda_graphs=False)
+        planner = self._make_planner(patient)
+        plan = planner.plan(latent, pose, latent)
+        if config.warm_start:
+            planner.plan(latent, pose, latent, previous=plan)
+        if config.deadline is not None or config.cuda_graphs:
+            self._planner_for(config).plan(latent, pose, latent)
+        self._generator.set_state(state)
+        return time.perf_counter() - started
+
     def prepare(self) -> float:
         """Encode the goal images that were not encoded yet; returns the seconds it took. Worker thread only.
 
@@ -295,31 +320,47 @@ class VisualMPC:
         return float(self._objective(latent[None], run.latents[-1])), tuple(ended)
 
     def _plan(self, run: _Run, goal: SubGoal, config: CEMConfig, latent: Tensor, pose: np.ndarray) -> PlanResult:
-        config = self._config_for(goal, run.sequence.step, config, float(pose[6]))
-        if self._planner is None or self._planner.config != config:
-            self._planner = CEMPlanner(
-                self._world_model, config, self._generator, self._objective, pace=self._pace, ranks=self._ranks
-            )
+        config = self._config_for(goal, run.sequence.step, config)
         state, index = torch.as_tensor(pose, dtype=torch.float32), run.sequence.index
-        plan = self._planner.plan(latent, state, run.latents[index], previous=run.previous_plan(config.rollout))
+        plan = self._planner_for(config).plan(
+            latent,
+            state,
+            run.latents[index],
+            previous=run.previous_plan(config.rollout),
+            pins=self._known_gripper(goal, float(pose[6])),
+        )
         run.planned = (index, plan)
         return plan
 
-    def _config_for(self, goal: SubGoal, step: int, config: CEMConfig, closedness: float) -> CEMConfig:
-        """The planner's settings for one action: the sub-goal's overrides, and its gripper intent as known actions."""
+    def _planner_for(self, config: CEMConfig) -> CEMPlanner:
+        """The planner with these settings; kept as long as they stay, with what it has recorded and learnt."""
+        if self._planner is None or self._planner.config != config:
+            self._planner = self._make_planner(config)
+        return self._planner
+
+    def _make_planner(self, config: CEMConfig) -> CEMPlanner:
+        return CEMPlanner(
+            self._world_model, config, self._generator, self._objective, pace=self._pace, ranks=self._ranks
+        )
+
+    def _config_for(self, goal: SubGoal, step: int, config: CEMConfig) -> CEMConfig:
+        """The planner's settings for one action: the sub-goal's overrides, and from when on the gripper closes."""
         overrides, intent = goal.overrides, goal.gripper
         if overrides.maxnorm is not None:
             config = replace(config, maxnorm=overrides.maxnorm)
         if overrides.horizon is not None:
             config = replace(config, rollout=overrides.horizon)
-        wanted = {"open": OPEN, "closed": CLOSED}.get(intent.kind)
-        if wanted is not None:
-            # Fingers that were already told to go there change no more, also when a block keeps them apart.
-            change = 0.0 if self._gripper.command == wanted else wanted - closedness
-            return replace(config, axis={**config.axis, GRIPPER: change})
         if intent.kind == "close_after" and intent.step - step < config.rollout:
             return replace(config, close_gripper=max(intent.step - step, 0))
         return config
+
+    def _known_gripper(self, goal: SubGoal, closedness: float) -> dict[int, float]:
+        """The gripper's action where the sub-goal's intent gives it."""
+        wanted = {"open": OPEN, "closed": CLOSED}.get(goal.gripper.kind)
+        if wanted is None:
+            return {}
+        # Fingers that were already told to go there change no more, also when a block keeps them apart.
+        return {GRIPPER: 0.0 if self._gripper.command == wanted else wanted - closedness}
 
     def _command_gripper(self, goal: SubGoal, step: MPCStep, closedness: float) -> float:
         intent = goal.gripper

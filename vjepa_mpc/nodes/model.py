@@ -10,7 +10,7 @@ import torch
 
 from vjepa_mpc.control.mpc import VisualMPC
 from vjepa_mpc.nodes.parameters import ModelSettings, Settings
-from vjepa_mpc.planning import Ranks, admit_quantised, warm_up
+from vjepa_mpc.planning import Ranks, admit_quantised
 from vjepa_mpc.worldmodel import (
     QUANTISATIONS,
     VJEPAWorldModel,
@@ -43,9 +43,7 @@ def make_controller(settings: Settings, ranks: Ranks | None = None) -> VisualMPC
         ranks.meet()  # loading may take longer than a rank may be silent in a plan
     if chosen.compile:
         model.compile()
-    if chosen.warm_up:
-        logger.info("warmed up in %.1f s", warm_up(model, settings.planner, ranks))
-    return VisualMPC(
+    controller = VisualMPC(
         model,
         settings.planner,
         crop=chosen.crop,
@@ -54,6 +52,9 @@ def make_controller(settings: Settings, ranks: Ranks | None = None) -> VisualMPC
         seed=chosen.seed,
         ranks=ranks,
     )
+    if chosen.warm_up:
+        logger.info("warmed up in %.1f s", controller.warm_up())
+    return controller
 
 
 def load_as_announced(settings: ModelSettings) -> VJEPAWorldModel:

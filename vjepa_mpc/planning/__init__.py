@@ -7,7 +7,6 @@ from vjepa_mpc.planning.config import PRESETS, CEMConfig
 from vjepa_mpc.planning.evaluation import l1_energy
 from vjepa_mpc.planning.follow import follow, plan_along
 from vjepa_mpc.planning.ranks import RankLostError, Ranks
-from vjepa_mpc.planning.warm_up import warm_up
 
 __all__ = [
     "PRESETS",
@@ -23,5 +22,4 @@ __all__ = [
     "l1_energy",
     "measure_agreement",
     "plan_along",
-    "warm_up",
 ]

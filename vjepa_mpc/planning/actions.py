@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -19,7 +21,11 @@ class ActionSpace:
     def __init__(self, config: CEMConfig, device: torch.device) -> None:
         self._horizon, self._device = config.rollout, device
         self._dead_band, self._close_gripper = config.gripper_dead_band, config.close_gripper
-        self._pins = dict(config.axis)
+        self._always_pinned = config.axis
+        # Written in place by `pin`, so that a recorded iteration reads what is pinned now.
+        self._pinned = torch.zeros(SEARCH_DIM, dtype=torch.bool, device=device)
+        self._pin_values = torch.zeros(SEARCH_DIM, device=device)
+        self.pin({})
         self._bound = self.per_axis(config.maxnorm, config.gripper_clip)
         self.first_std = self.per_axis(config.maxnorm, 1.0).expand(self._horizon, SEARCH_DIM)
 
@@ -27,18 +33,19 @@ class ActionSpace:
         """[4] with one value for x, y, z and one for the gripper."""
         return torch.tensor([xyz, xyz, xyz, gripper], device=self._device)
 
+    def pin(self, pins: Mapping[int, float]) -> None:
+        """From now on give these coordinates, beside those that the settings give, at every step."""
+        given = {**self._always_pinned, **pins}
+        self._pinned.copy_(torch.tensor([axis in given for axis in range(SEARCH_DIM)]))
+        self._pin_values.copy_(torch.tensor([given.get(axis, 0.0) for axis in range(SEARCH_DIM)]))
+
     def first_mean(self) -> Tensor:
         """[H, 4]: no motion, but for the coordinates that are given."""
-        mean = torch.zeros(self._horizon, SEARCH_DIM, device=self._device)
-        for axis, value in self._pins.items():
-            mean[:, axis] = value
-        return mean
+        return self._pin_values.repeat(self._horizon, 1)
 
     def admit(self, candidates: Tensor) -> Tensor:
         """Candidates [H, S, 4] clipped to the bounds, with the coordinates that are given."""
-        candidates = candidates.clamp(-self._bound, self._bound)
-        for axis, value in self._pins.items():
-            candidates[..., axis] = value
+        candidates = torch.where(self._pinned, self._pin_values, candidates.clamp(-self._bound, self._bound))
         if self._close_gripper is not None:
             candidates[self._close_gripper :, :, GRIPPER] = 1.0
         return candidates

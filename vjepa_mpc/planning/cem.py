@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from vjepa_mpc.planning.actions import ACTION_DIM, SEARCH_DIM, ActionSpace
 from vjepa_mpc.planning.budget import Budget, Clock, Deadline, Pace, Unlimited
-from vjepa_mpc.planning.config import GRIPPER, CEMConfig
+from vjepa_mpc.planning.config import GRIPPER, CEMConfig, checked_pins
 from vjepa_mpc.planning.evaluation import Evaluator, Objective, choose_micro_batch, l1_energy
 from vjepa_mpc.planning.graphs import Capture, GraphedIteration, Tensors, capture_cuda_graph
 from vjepa_mpc.planning.ranks import Ranks, Request, ShardedEvaluator
@@ -109,7 +109,9 @@ class CEMPlanner:
         self._draw = make_sampler(config, self._generator)
         self._update = Update(config, self._space)
         self._kept = round(config.keep_elites * config.topk)
-        self._room: int | None = None  # candidates at once, after memory ran out
+        # Candidates at once, by observed frames. Chosen once: what is free changes with what PyTorch keeps for later,
+        # and other batches would have to be compiled and recorded anew. Halved for good when memory runs out.
+        self._micro_batches: dict[int, int] = {}
         self._graph = self._make_graph(capture)
         self._reserve = 1 if config.execute == "best" else 0  # candidates to predict after the search
 
@@ -124,6 +126,7 @@ class CEMPlanner:
         *,
         previous: PlanResult | None = None,
         proposals: Tensor | None = None,
+        pins: Mapping[int, float] | None = None,
     ) -> PlanResult:
         """Find actions that lead from the context to the goal.
 
@@ -136,19 +139,22 @@ class CEMPlanner:
             previous: the plan whose first action was executed last; a warm start begins there.
             proposals: [P, H, 7] action sequences from elsewhere that compete in the first iteration, clipped to the
                 planner's bounds. Rotations are not planned and must be zero.
+            pins: coordinates that have a given value in this plan, beside those of ``config.axis``.
 
         Raises:
-            ValueError: the goal, the noise or the proposals are not what is expected.
+            ValueError: the goal, the noise, the proposals or the pins are not what is expected.
             RankLostError: a process that shares the candidates is gone.
         """
         started = self._clock()
         self._check(goal, noise, proposals)
-        self._announce(context, pose, goal, noise, past_actions, previous, proposals)
+        pins = checked_pins(pins or {})
+        self._announce(context, pose, goal, noise, past_actions, previous, proposals, pins)
+        self._space.pin(pins)
         search = Search(self._first_distribution(previous), self.config.topk, self._kept)
         extra = self._extra_candidates(previous, proposals)
         budget = self._budget(started)
         problem = self._problem(context, pose, goal, past_actions)
-        evaluate = self._evaluator(problem, extra.shape[1], budget)
+        evaluate = self._evaluator(problem, budget)
         most = self._most_samples(budget, evaluate.micro_batch)
         stopped_by: StoppedBy = "iterations"
         for iteration in range(self.config.cem_steps):
@@ -163,7 +169,7 @@ class CEMPlanner:
                 break
             extra = extra[:, :0]
         chosen = self._choose(search, evaluate)
-        self._room = evaluate.micro_batch if evaluate.ran_out_of_memory else self._room
+        self._micro_batches[_frames(pose)] = evaluate.micro_batch
         result = self._result(chosen, search, stopped_by, evaluate, started)
         budget.finish()
         return result
@@ -181,28 +187,34 @@ class CEMPlanner:
         past_actions: Tensor | None,
         previous: PlanResult | None,
         proposals: Tensor | None,
+        pins: Mapping[int, float],
     ) -> None:
         """Have the other ranks, if there are any, make the same call."""
         if self._ranks is None or not self._ranks.leads:
             return
         tensors = {"context": context, "pose": pose, "goal": goal, "noise": noise, "past_actions": past_actions}
         inputs: dict[str, Any] = {name: value if value is None else value.cpu() for name, value in tensors.items()}
-        inputs |= {"previous": previous, "proposals": proposals}
+        inputs |= {"previous": previous, "proposals": None if proposals is None else proposals.cpu(), "pins": pins}
         self._ranks.announce(Request(self.config, self._generator.get_state(), self.objective, inputs))
 
     def _make_graph(self, capture: Capture | None) -> GraphedIteration | None:
         """None where iterations are not recorded: their shapes must be the same, and no clock or rank be asked."""
         config = self.config
-        if (
-            not config.cuda_graphs
-            or config.deadline is not None
-            or config.sample_decay > 1.0
-            or self._ranks is not None
-        ):
+        if not config.cuda_graphs:
             return None
         if capture is None and self._device.type == "cuda":
             capture = capture_cuda_graph
-        return None if capture is None else GraphedIteration(capture)
+        obstacles = {
+            f"device={self._device}": capture is None,
+            f"deadline={config.deadline}": config.deadline is not None,
+            f"sample_decay={config.sample_decay}": config.sample_decay > 1.0,
+            "several ranks": self._ranks is not None,
+        }
+        found = [obstacle for obstacle, present in obstacles.items() if present]
+        if capture is None or found:
+            logger.warning("cuda_graphs has no effect with %s: planning goes on without", " and ".join(found))
+            return None
+        return GraphedIteration(capture)
 
     def _problem(self, context: Tensor, pose: Tensor, goal: Tensor, past_actions: Tensor | None) -> _Problem:
         past = pose.new_empty(0, ACTION_DIM) if past_actions is None else past_actions
@@ -277,16 +289,20 @@ class CEMPlanner:
         horizon = self.config.rollout
         return lambda samples: self._world_model.start_rollout(context, pose, samples, horizon, past_actions)
 
-    def _evaluator(self, problem: _Problem, extra: int, budget: Budget) -> AnyEvaluator:
-        shares = 1 if self._ranks is None else self._ranks.count
-        candidates = -(-(self.config.samples + extra + int(self.config.mean_candidate)) // shares)
-        observed = 1 if problem.pose.ndim == 1 else len(problem.pose)
-        micro_batch = self._room or choose_micro_batch(self.config, self._world_model, candidates, observed)
+    def _evaluator(self, problem: _Problem, budget: Budget) -> AnyEvaluator:
+        micro_batch = self._micro_batches.get(_frames(problem.pose)) or self._choose_micro_batch(problem)
         start, goal = self._starter(problem), problem.goal
         if self._ranks is None:
             return Evaluator(start, goal, self.objective, micro_batch, budget)
         share = Evaluator(start, goal, self.objective, micro_batch, Unlimited())
         return ShardedEvaluator(share, budget, self._ranks)
+
+    def _choose_micro_batch(self, problem: _Problem) -> int:
+        """As many as memory admits of a usual iteration's candidates, or of this rank's share of them."""
+        shares = 1 if self._ranks is None else self._ranks.count
+        kept = self._kept if self.config.warm_start else 0  # join a warm start's first iteration
+        candidates = -(-(self.config.samples + int(self.config.mean_candidate) + kept) // shares)
+        return choose_micro_batch(self.config, self._world_model, candidates, _frames(problem.pose))
 
     def _budget(self, started: float) -> Budget:
         if self.config.deadline is None:
@@ -322,7 +338,7 @@ class CEMPlanner:
         energies = tuple(torch.stack(search.energies).tolist()) if search.energies else ()
         elites = self._space.to_actions(search.elites.candidates).transpose(0, 1).cpu()
         if not energies:
-            self._report_no_time()
+            self._report_no_time(warm=bool(actions.any()))
         return PlanResult(
             actions=actions,
             energies=energies,
@@ -333,14 +349,13 @@ class CEMPlanner:
             timings={"total": self._clock() - started},
         )
 
-    def _report_no_time(self) -> None:
-        needed = self.pace.predict(self.config.topk)
+    def _report_no_time(self, warm: bool) -> None:
         logger.warning(
-            "deadline=%s s is too short for an iteration (%d candidates take %.3f s): the warm start is returned; "
-            "allow more time",
+            "deadline=%s s is too short for an iteration (%d candidates take %.3f s): %s; allow more time",
             self.config.deadline,
             self.config.topk,
-            needed,
+            self.pace.predict(self.config.topk),
+            "the previous plan, moved on by a step, is returned" if warm else "the plan is not to move",
         )
         self.pace.fade()
 
@@ -365,6 +380,11 @@ class CEMPlanner:
             raise ValueError(f"proposals are {list(proposals.shape)}: expected [P, H, {ACTION_DIM}]")
         if not torch.isfinite(proposals).all() or proposals[..., 3:6].any():
             raise ValueError("proposals must be finite and their rotations (entries 3 to 5) zero: none are planned")
+
+
+def _frames(pose: Tensor) -> int:
+    """Observed frames that poses [7] or [T, 7] belong to."""
+    return 1 if pose.ndim == 1 else len(pose)
 
 
 def _one_step_on(actions: Tensor) -> Tensor:

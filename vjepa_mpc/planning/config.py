@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 # Columns of the distribution that is searched; rotations are not (upstream plans with zero rotation).
 X, Y, Z, GRIPPER = range(4)
@@ -108,12 +108,7 @@ class CEMConfig:
         for name, kind in (("sampling", Sampling), ("update", Update), ("execute", Execute)):
             if getattr(self, name) not in get_args(kind):
                 raise ValueError(f"{name}={getattr(self, name)!r}: choose one of {', '.join(get_args(kind))}")
-        # JSON and YAML have no integer keys, so "1" is taken for 1.
-        pins = {int(index): float(value) for index, value in dict(self.axis).items()}
-        for index, value in pins.items():
-            if index not in (X, Y, Z, GRIPPER) or not math.isfinite(value):
-                raise ValueError(f"axis={{{index}: {value}}}: pin 0 (x), 1 (y), 2 (z) or 3 (gripper) to a finite value")
-        object.__setattr__(self, "axis", pins)
+        object.__setattr__(self, "axis", checked_pins(self.axis))
 
     def _check_counts(self) -> None:
         for name, least in (("rollout", 1), ("samples", 2), ("topk", 2), ("cem_steps", 1), ("micro_batch", 1)):
@@ -161,6 +156,19 @@ class CEMConfig:
         drawn = sum(self.samples_of(iteration) for iteration in range(self.cem_steps))
         extra = (self.cem_steps if self.mean_candidate else 0) + (1 if self.execute == "best" else 0)
         return (drawn + extra) * self.rollout
+
+
+def checked_pins(pins: Mapping[Any, float]) -> dict[int, float]:
+    """Coordinates with the values that they are pinned to; JSON and YAML have no integer keys, so "1" is taken for 1.
+
+    Raises:
+        ValueError: there is no such coordinate, or the value is not finite.
+    """
+    checked = {int(index): float(value) for index, value in pins.items()}
+    for index, value in checked.items():
+        if index not in (X, Y, Z, GRIPPER) or not math.isfinite(value):
+            raise ValueError(f"axis={{{index}: {value}}}: pin 0 (x), 1 (y), 2 (z) or 3 (gripper) to a finite value")
+    return checked
 
 
 PRESETS: dict[str, CEMConfig] = {

@@ -17,7 +17,8 @@ logger = logging.getLogger(__name__)
 
 Objective = Callable[[Tensor, Tensor], Tensor]
 
-_GPU_SHARE = 0.8  # of the free memory
+# Of a GPU's free memory. A recorded iteration keeps its tensors, while the first one of each plan needs its own.
+_GPU_SHARE, _GPU_SHARE_WITH_GRAPH = 0.8, 0.4
 _CPU_BYTES = 32e6  # about what the caches hold: larger micro-batches are slower, not faster
 
 
@@ -38,7 +39,6 @@ class Evaluator:
 
     Attributes:
         micro_batch: the same, halved each time that memory ran out.
-        ran_out_of_memory: whether it ever did.
         predicted: candidates so far.
     """
 
@@ -46,7 +46,7 @@ class Evaluator:
         self, start: Callable[[int], Rollout], goal: Tensor, objective: Objective, micro_batch: int, budget: Budget
     ) -> None:
         self._start, self._goal, self._objective, self._budget = start, goal, objective, budget
-        self.micro_batch, self.predicted, self.ran_out_of_memory = micro_batch, 0, False
+        self.micro_batch, self.predicted = micro_batch, 0
         self._rollout: Rollout | None = None
 
     def __call__(self, actions: Tensor, reserve: int = 0) -> Tensor:
@@ -88,7 +88,7 @@ class Evaluator:
         return None
 
     def _halve(self) -> None:
-        self._rollout, self.ran_out_of_memory = None, True
+        self._rollout = None
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         halved = self.micro_batch // 2
@@ -103,10 +103,17 @@ def choose_micro_batch(config: CEMConfig, world_model: WorldModel, candidates: i
     if config.memory_limit_mb is not None:
         free = config.memory_limit_mb * 1e6
     elif world_model.device.type == "cuda":
-        free = _GPU_SHARE * torch.cuda.mem_get_info(world_model.device)[0]
+        share = _GPU_SHARE_WITH_GRAPH if config.cuda_graphs else _GPU_SHARE
+        free = share * _free_gpu_bytes(world_model.device)
     else:
         free = _CPU_BYTES
     return max(1, min(candidates, int(free / world_model.rollout_bytes(config.rollout, observed_frames))))
+
+
+def _free_gpu_bytes(device: torch.device) -> int:
+    """What the device has left and what PyTorch keeps of earlier tensors for the next ones."""
+    kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return torch.cuda.mem_get_info(device)[0] + kept
 
 
 def _out_of_memory(error: RuntimeError) -> bool:

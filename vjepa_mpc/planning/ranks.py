@@ -126,11 +126,6 @@ class ShardedEvaluator:
         """Candidates that this rank predicts at once."""
         return self._share.micro_batch
 
-    @property
-    def ran_out_of_memory(self) -> bool:
-        """Whether this rank did."""
-        return self._share.ran_out_of_memory
-
     def __call__(self, actions: Tensor, reserve: int = 0) -> Tensor:
         """See :class:`Evaluator`; every rank calls this with the same actions [H, S, 7]."""
         ranks, samples = self._ranks, actions.shape[1]
