@@ -123,6 +123,38 @@ def test_what_is_pinned_changes_without_a_new_recording(model: VJEPAWorldModel) 
     assert recorder.recordings == 1
 
 
+def test_a_recording_that_has_missed_the_work_is_not_used(
+    model: VJEPAWorldModel, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What CUDA does when it records another device's stream: nothing, without an error."""
+
+    def empty(function: Callable[[], Tensors]) -> tuple[Callable[[], None], Tensors]:
+        return lambda: None, function()
+
+    with caplog.at_level(logging.WARNING):
+        assert_same(plans(model, SMALL, empty), plans(model, SMALL, None))
+    assert caplog.text.count("the replayed iteration does not find what the recorded one found") == 1
+
+
+def test_without_memory_for_a_recording_planning_goes_on_without(
+    model: VJEPAWorldModel, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The recorded function must not try again with fewer candidates, as plain iterations do."""
+
+    def cramped(function: Callable[[], Tensors]) -> Any:
+        with monkeypatch.context() as while_recording:
+            while_recording.setattr(VJEPAWorldModel, "start_rollout", no_memory)
+            return function(), ()
+
+    def no_memory(*_: Any, **__: Any) -> Any:
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+
+    with caplog.at_level(logging.WARNING):
+        assert_same(plans(model, SMALL, cramped), plans(model, SMALL, None))
+    assert "no CUDA graph (CUDA out of memory)" in caplog.text
+    assert "going on with" not in caplog.text
+
+
 def test_settings_that_keep_a_graph_from_being_recorded_are_named(
     model: VJEPAWorldModel, caplog: pytest.LogCaptureFixture
 ) -> None:

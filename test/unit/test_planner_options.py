@@ -306,8 +306,9 @@ def test_memory_that_pytorch_keeps_for_the_next_tensors_counts_as_free(monkeypat
     model = PointMassWorldModel()
     monkeypatch.setattr(model, "device", torch.device("cuda"))
     monkeypatch.setattr(model, "rollout_bytes", lambda horizon, frames: 1_000_000)
-    assert choose_micro_batch(SMALL, model, 400, 1) == 72
-    assert choose_micro_batch(replace(SMALL, cuda_graphs=True), model, 400, 1) == 36
+    assert choose_micro_batch(SMALL, model, 720, 1) == 72
+    assert choose_micro_batch(replace(SMALL, cuda_graphs=True), model, 720, 1) == 36
+    assert choose_micro_batch(SMALL, model, 73, 1) == 37, "two equal parts, not one of 72 and one of 1"
     assert choose_micro_batch(replace(SMALL, micro_batch=7), model, 400, 1) == 7
 
 

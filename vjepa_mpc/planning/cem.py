@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -102,7 +103,7 @@ class CEMPlanner:
         self._device = world_model.device
         self._clock = clock
         self._ranks = ranks
-        if ranks is not None and ranks.count > config.samples:
+        if ranks is not None and ranks.leads and ranks.count > config.samples:
             logger.warning("%d ranks for samples=%d: some are not needed", ranks.count, config.samples)
         self._generator = generator or torch.Generator(device=self._device).manual_seed(0)
         self._space = ActionSpace(config, self._device)
@@ -203,7 +204,7 @@ class CEMPlanner:
         if not config.cuda_graphs:
             return None
         if capture is None and self._device.type == "cuda":
-            capture = capture_cuda_graph
+            capture = partial(capture_cuda_graph, device=self._device)
         obstacles = {
             f"device={self._device}": capture is None,
             f"deadline={config.deadline}": config.deadline is not None,
@@ -241,7 +242,7 @@ class CEMPlanner:
             recorded = Search(Distribution(*state[:2]), self.config.topk, self._kept)
             recorded.take_over(state)
             start = self._starter(_Problem(context, pose, goal, past))
-            own = Evaluator(start, goal, self.objective, micro_batch, Unlimited())
+            own = Evaluator(start, goal, self.objective, micro_batch, Unlimited(), recover=False)
             self._iterate(recorded, own, noise[:, :0], noise)
             return recorded.state
 

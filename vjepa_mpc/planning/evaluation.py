@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
+from contextlib import suppress
 
 import torch
 from torch import Tensor
@@ -36,6 +38,7 @@ class Evaluator:
         objective: energy [S] of predicted latents [S, N, D] given the goal.
         micro_batch: candidates that are predicted at once.
         budget: whether there is time for more.
+        recover: when memory runs out, go on with smaller micro-batches instead of raising.
 
     Attributes:
         micro_batch: the same, halved each time that memory ran out.
@@ -43,9 +46,17 @@ class Evaluator:
     """
 
     def __init__(
-        self, start: Callable[[int], Rollout], goal: Tensor, objective: Objective, micro_batch: int, budget: Budget
+        self,
+        start: Callable[[int], Rollout],
+        goal: Tensor,
+        objective: Objective,
+        micro_batch: int,
+        budget: Budget,
+        *,
+        recover: bool = True,
     ) -> None:
         self._start, self._goal, self._objective, self._budget = start, goal, objective, budget
+        self._recover = recover
         self.micro_batch, self.predicted = micro_batch, 0
         self._rollout: Rollout | None = None
 
@@ -55,7 +66,7 @@ class Evaluator:
         Time for predicting ``reserve`` candidates is left over.
 
         Raises:
-            torch.OutOfMemoryError: there is no room for a single candidate.
+            torch.OutOfMemoryError: there is no room for a single candidate, or no recovery is wanted.
         """
         energies: list[Tensor] = []
         done, samples = 0, actions.shape[1]
@@ -82,7 +93,7 @@ class Evaluator:
                 latents = self._rollout.step(step)
             return self._objective(latents, self._goal)
         except RuntimeError as error:
-            if self.micro_batch == 1 or not _out_of_memory(error):
+            if self.micro_batch == 1 or not self._recover or not _out_of_memory(error):
                 raise
         # Only here, where the error's traceback no longer holds the tensors, can the memory be freed.
         return None
@@ -90,14 +101,15 @@ class Evaluator:
     def _halve(self) -> None:
         self._rollout = None
         if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+            with suppress(RuntimeError):  # PyTorch before 2.12 cannot after the recording of a CUDA graph has failed
+                torch.cuda.empty_cache()
         halved = self.micro_batch // 2
         logger.warning("no memory to predict %d candidates at once: going on with %d", self.micro_batch, halved)
         self.micro_batch = halved
 
 
 def choose_micro_batch(config: CEMConfig, world_model: WorldModel, candidates: int, observed_frames: int) -> int:
-    """How many of the candidates are predicted at once: as set, or as many as the memory admits; at least one."""
+    """How many of the candidates are predicted at once: as set, or in as few equal parts as the memory admits."""
     if config.micro_batch is not None:
         return min(candidates, config.micro_batch)
     if config.memory_limit_mb is not None:
@@ -107,7 +119,9 @@ def choose_micro_batch(config: CEMConfig, world_model: WorldModel, candidates: i
         free = share * _free_gpu_bytes(world_model.device)
     else:
         free = _CPU_BYTES
-    return max(1, min(candidates, int(free / world_model.rollout_bytes(config.rollout, observed_frames))))
+    most = max(1, int(free / world_model.rollout_bytes(config.rollout, observed_frames)))
+    parts = math.ceil(candidates / most)
+    return math.ceil(candidates / parts)
 
 
 def _free_gpu_bytes(device: torch.device) -> int:
@@ -117,4 +131,6 @@ def _free_gpu_bytes(device: torch.device) -> int:
 
 
 def _out_of_memory(error: RuntimeError) -> bool:
-    return isinstance(error, torch.cuda.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
+    """Whether that is what the error means; libraries under PyTorch say it in words of their own."""
+    signs = ("DefaultCPUAllocator", "CUBLAS_STATUS_ALLOC_FAILED", "CUDA error: out of memory")
+    return isinstance(error, torch.cuda.OutOfMemoryError) or any(sign in str(error) for sign in signs)

@@ -18,31 +18,50 @@ Capture = Callable[[Callable[[], Tensors]], tuple[Callable[[], None], Tensors]]
 _WARM_UP_RUNS = 2  # so that libraries have chosen kernels and made their workspaces before the recording
 
 
-def capture_cuda_graph(function: Callable[[], Tensors]) -> tuple[Callable[[], None], Tensors]:
-    """A :data:`Capture` on the current CUDA device.
+def capture_cuda_graph(function: Callable[[], Tensors], device: torch.device) -> tuple[Callable[[], None], Tensors]:
+    """A :data:`Capture` on a CUDA device.
 
     Raises:
         RuntimeError: the function does something that cannot be recorded, such as waiting for the device.
     """
-    stream = torch.cuda.Stream()
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
-        for _ in range(_WARM_UP_RUNS):
-            function()
-    torch.cuda.current_stream().wait_stream(stream)
-    graph = torch.cuda.CUDAGraph()
-    # Other threads may use the device meanwhile; only what this one does must be recordable.
-    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-        results = function()
+    with torch.cuda.device(device):  # only streams of the current device are recorded
+        before = torch.cuda.current_stream()
+        stream = torch.cuda.Stream()
+        stream.wait_stream(before)
+        try:
+            with torch.cuda.stream(stream):
+                for _ in range(_WARM_UP_RUNS):
+                    function()
+            before.wait_stream(stream)
+            graph = torch.cuda.CUDAGraph()
+            # Other threads may use the device meanwhile; only what this one does must be recordable.
+            with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+                results = function()
+        finally:
+            torch.cuda.set_stream(before)  # a recording that fails leaves its own stream behind
     return graph.replay, results
 
 
 class _Recording:
-    """A function of tensors whose shapes stay the same: inputs are copied to where it was recorded to read them."""
+    """A function of tensors whose shapes stay the same: inputs are copied to where it was recorded to read them.
+
+    Raises:
+        RuntimeError: it cannot be recorded, or its replay does not find what the function does.
+    """
 
     def __init__(self, function: Callable[..., Tensors], inputs: Tensors, capture: Capture) -> None:
         self._inputs = tuple(value.clone() for value in inputs)
+        expected = function(*self._inputs)
         self._replay, self._results = capture(lambda: function(*self._inputs))
+        self._check(expected, inputs)
+
+    def _check(self, expected: Tensors, inputs: Tensors) -> None:
+        """A recording that has missed something would go on returning its first results, whatever the inputs."""
+        for result in self._results:
+            result.fill_(torch.nan)
+        for found, wanted in zip(self(inputs), expected, strict=True):
+            if not torch.allclose(found, wanted, rtol=1e-3, atol=1e-4, equal_nan=True):
+                raise RuntimeError("the replayed iteration does not find what the recorded one found")
 
     def __call__(self, inputs: Tensors) -> Tensors:
         for place, value in zip(self._inputs, inputs, strict=True):
@@ -61,7 +80,7 @@ class GraphedIteration:
         self._failed = False
 
     def run(self, iterate: Callable[..., Tensors], inputs: Tensors, fixed: Any) -> Tensors | None:
-        """``iterate(*inputs)``; None when it cannot be recorded.
+        """``iterate(*inputs)``; None when it cannot be recorded, be it for lack of memory.
 
         Args:
             iterate: depends on nothing but its inputs and on what is ``fixed``.
@@ -73,6 +92,7 @@ class GraphedIteration:
         key = (fixed, tuple((value.shape, value.dtype) for value in inputs))
         if self._recording is None or key != self._made_for:
             logger.info("recording an iteration of the planner as a CUDA graph")
+            self._recording = None  # before the next one needs memory
             try:
                 self._recording, self._made_for = _Recording(iterate, inputs, self._capture), key
             except RuntimeError as error:
