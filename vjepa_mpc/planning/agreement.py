@@ -18,7 +18,7 @@ from torch import Tensor
 
 from vjepa_mpc.planning.actions import ActionSpace
 from vjepa_mpc.planning.budget import Unlimited
-from vjepa_mpc.planning.cem import CEMPlanner
+from vjepa_mpc.planning.cem import CEMPlanner, PlanResult
 from vjepa_mpc.planning.config import CEMConfig
 from vjepa_mpc.planning.evaluation import Evaluator, Objective, choose_micro_batch, l1_energy
 from vjepa_mpc.planning.sampling import make_sampler
@@ -71,11 +71,13 @@ class Agreement:
         topk_overlap: share of the elites that both chose, mean.
         rank_correlation: Spearman correlation of the candidates' energies, mean.
         action_difference: metres between the first actions of both plans, largest.
+        speed_up: how many times as fast the other one planned, median.
     """
 
     topk_overlap: float
     rank_correlation: float
     action_difference: float
+    speed_up: float
 
     def within(self, bounds: AgreementBounds) -> bool:
         """Whether that is good enough; what is not a number never is."""
@@ -88,7 +90,7 @@ class Agreement:
     def __str__(self) -> str:
         return (
             f"top-k overlap {self.topk_overlap:.3f}, rank correlation {self.rank_correlation:.4f}, "
-            f"action difference {1000 * self.action_difference:.2f} mm"
+            f"action difference {1000 * self.action_difference:.2f} mm, {self.speed_up:.2f} times as fast"
         )
 
 
@@ -120,6 +122,8 @@ def admit_quantised(
         logger.warning("planning in %s instead", kept)
         return model
     logger.info("planning in %s, which finds the plans of %s: %s", precision, kept, found)
+    if found.speed_up < 1.0:
+        logger.warning("%s is no faster here: dtype=auto plans in %s, which is more exact, too", precision, kept)
     return quantised
 
 
@@ -151,6 +155,7 @@ def measure_agreement(
         topk_overlap=float(np.mean([one.topk_overlap for one in found])),
         rank_correlation=float(np.mean([one.rank_correlation for one in found])),
         action_difference=max(one.action_difference for one in found),
+        speed_up=float(np.median([one.speed_up for one in found])),
     )
 
 
@@ -183,11 +188,13 @@ def _compare(
     elites = [set(found.argsort()[: config.topk].tolist()) for found in energies]
     # A model that predicts the same for everything has no ranks; that must not pass for agreement.
     ranked = all(float(found.std()) > 0.0 for found in energies)
-    actions = [_first_action(model, config, scene, objective, seed) for model in (reference, other)]
+    plans = [_plan(model, config, scene, objective, seed) for model in (reference, other)]
+    actions, seconds = ([plan.actions[0, :3] for plan in plans], [plan.timings["total"] for plan in plans])
     return Agreement(
         topk_overlap=len(elites[0] & elites[1]) / config.topk,
         rank_correlation=float(spearmanr(*energies).statistic) if ranked else math.nan,
         action_difference=float((actions[0] - actions[1]).norm()),
+        speed_up=seconds[0] / seconds[1],
     )
 
 
@@ -211,8 +218,7 @@ def candidate_energies(
     return Evaluator(start, goal, objective, micro_batch, Unlimited())(candidates).double().cpu().numpy()
 
 
-def _first_action(world_model: WorldModel, config: CEMConfig, scene: Scene, objective: Objective, seed: int) -> Tensor:
-    """Planned x, y, z [3] in metres."""
+def _plan(world_model: WorldModel, config: CEMConfig, scene: Scene, objective: Objective, seed: int) -> PlanResult:
     generator = torch.Generator(device=world_model.device).manual_seed(seed)
     planner = CEMPlanner(world_model, replace(config, deadline=None), generator, objective)
-    return planner.plan(scene.context, scene.pose, scene.goal).actions[0, :3]
+    return planner.plan(scene.context, scene.pose, scene.goal)

@@ -63,10 +63,10 @@ class CEMConfig:
     Attributes:
         deadline: seconds that a plan may take; the best plan found within them is returned. None: no limit.
         micro_batch: candidates that are predicted at once; None: as many as the memory limit admits.
-        memory_limit_mb: what predicting a micro-batch may need; None: 80 % of what is free on a GPU, 32 MB on a CPU
-            (what its caches hold: more at once is slower).
-        cuda_graphs: on a GPU, record an iteration once and replay it from then on. Without effect on a CPU, with a
-            deadline, a sample decay or several ranks.
+        memory_limit_mb: what predicting a micro-batch may need; None: 80 % of what is free on a GPU (half of that with
+            ``cuda_graphs``), 32 MB for each thread of a CPU (what its caches hold: more at once is slower).
+        cuda_graphs: on a GPU, record an iteration once and replay it from then on. Without effect, and with a warning,
+            on a CPU, with a deadline, a sample decay or several ranks.
     """
 
     rollout: int = 2

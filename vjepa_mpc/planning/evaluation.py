@@ -21,7 +21,7 @@ Objective = Callable[[Tensor, Tensor], Tensor]
 
 # Of a GPU's free memory. A recorded iteration keeps its tensors, while the first one of each plan needs its own.
 _GPU_SHARE, _GPU_SHARE_WITH_GRAPH = 0.8, 0.4
-_CPU_BYTES = 32e6  # about what the caches hold: larger micro-batches are slower, not faster
+_CPU_BYTES = 32e6  # a thread: about what its caches hold; larger micro-batches are slower, not faster
 
 
 def l1_energy(latents: Tensor, goal: Tensor) -> Tensor:
@@ -118,7 +118,7 @@ def choose_micro_batch(config: CEMConfig, world_model: WorldModel, candidates: i
         share = _GPU_SHARE_WITH_GRAPH if config.cuda_graphs else _GPU_SHARE
         free = share * _free_gpu_bytes(world_model.device)
     else:
-        free = _CPU_BYTES
+        free = _CPU_BYTES * torch.get_num_threads()
     most = max(1, int(free / world_model.rollout_bytes(config.rollout, observed_frames)))
     parts = math.ceil(candidates / most)
     return math.ceil(candidates / parts)
