@@ -21,7 +21,7 @@ CORE = [
     "pyyaml>=6.0",
     "safetensors>=0.4",
     "scipy>=1.13",
-    "torch>=2.4",
+    "torch>=2.5",
 ]
 SIM = [
     "franky-sim>=1.0",  # ships the FR3 model with its meshes

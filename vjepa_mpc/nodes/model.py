@@ -15,11 +15,10 @@ from vjepa_mpc.worldmodel import (
     QUANTISATIONS,
     VJEPAWorldModel,
     bundled_model_path,
-    keep_freed_memory,
     load_world_model,
     quantise,
     resolve_dtype,
-    set_cpu_threads,
+    tune_process,
 )
 
 logger = logging.getLogger(__name__)
@@ -69,8 +68,7 @@ def load_as_announced(settings: ModelSettings) -> VJEPAWorldModel:
 
 def _load(settings: ModelSettings) -> VJEPAWorldModel:
     """The checkpoint, not quantised."""
-    keep_freed_memory()
-    set_cpu_threads(settings.threads)
+    tune_process(settings.threads)
     device = choose_device(settings.device)
     dtype = "auto" if settings.dtype in QUANTISATIONS else settings.dtype
     return load_world_model(settings.checkpoint or bundled_model_path(), device, resolve_dtype(dtype, device))

@@ -30,10 +30,9 @@ from vjepa_mpc.training.report import EpisodeRecord, records_as_json, summarise,
 from vjepa_mpc.worldmodel import (
     VJEPAWorldModel,
     bundled_model_path,
-    keep_freed_memory,
     load_world_model,
     resolve_dtype,
-    set_cpu_threads,
+    tune_process,
 )
 
 #: First word of every evaluation episode's entropy; training uses another one (`generate.TRAINING_ENTROPY`).
@@ -112,8 +111,7 @@ def early_endings(args: argparse.Namespace) -> Endings:
 
 def load_model(args: argparse.Namespace) -> tuple[Path, VJEPAWorldModel]:
     """The checkpoint of `add_model_arguments` and the world model in it, in a process prepared for planning."""
-    keep_freed_memory()
-    set_cpu_threads(args.threads)
+    tune_process(args.threads)
     path = args.model or bundled_model_path()
     return path, load_world_model(path, device=args.device, dtype=resolve_dtype(args.dtype, args.device))
 

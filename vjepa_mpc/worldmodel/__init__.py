@@ -2,12 +2,12 @@
 
 from vjepa_mpc.worldmodel.checkpoint import CheckpointError, bundled_model_path, load_world_model, save_world_model
 from vjepa_mpc.worldmodel.config import MODEL_CONFIGS, EncoderConfig, ModelConfig, PredictorConfig
-from vjepa_mpc.worldmodel.cpu import keep_freed_memory, set_cpu_threads
 from vjepa_mpc.worldmodel.encoder import Encoder
 from vjepa_mpc.worldmodel.point_mass import PointMassWorldModel
 from vjepa_mpc.worldmodel.precision import resolve_dtype
 from vjepa_mpc.worldmodel.predictor import Predictor
 from vjepa_mpc.worldmodel.quantised import QUANTISATIONS, UnsupportedPrecisionError, quantise
+from vjepa_mpc.worldmodel.tuning import tune_process
 from vjepa_mpc.worldmodel.world_model import VJEPAWorldModel, WorldModel, build_world_model
 
 __all__ = [
@@ -25,10 +25,9 @@ __all__ = [
     "WorldModel",
     "build_world_model",
     "bundled_model_path",
-    "keep_freed_memory",
     "load_world_model",
     "quantise",
     "resolve_dtype",
     "save_world_model",
-    "set_cpu_threads",
+    "tune_process",
 ]

@@ -1,4 +1,4 @@
-"""Settings of the whole process that decide how fast a CPU plans; applications call them once, libraries never."""
+"""Settings of the whole process that decide how fast it plans; applications make them once, libraries never."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _KEPT_BYTES = 1 << 30
 
 
-def set_cpu_threads(threads: int) -> int:
-    """Let one operation use this many CPU threads (0: leave PyTorch's choice); returns how many it uses now.
+def tune_process(threads: int) -> int:
+    """Prepare this process for planning; returns how many CPU threads one operation uses now.
 
-    This holds for the whole process and for threads that have not computed anything yet, so call it before the
-    planning thread starts.
+    The number holds for threads that have not computed anything yet, so call this before the planning thread starts.
+
+    Args:
+        threads: CPU threads of one operation; 0 leaves PyTorch's choice.
 
     Raises:
         ValueError: a negative number.
@@ -24,6 +26,10 @@ def set_cpu_threads(threads: int) -> int:
         raise ValueError(f"threads={threads}: give the number of CPU threads, or 0 for PyTorch's choice")
     if threads:
         torch.set_num_threads(threads)
+    keep_freed_memory()
+    # On an H100 or newer PyTorch prefers cuDNN's attention, which prepares itself for each new number of candidates
+    # and on each thread anew, in tenths of a second. The flash kernel serves all.
+    torch.backends.cuda.enable_cudnn_sdp(False)
     return torch.get_num_threads()
 
 
