@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from golden import relative_error
 
-from vjepa_mpc.worldmodel import precision
+from vjepa_mpc.worldmodel import ModelConfig, build_world_model, precision
 
 
 def on_cpu_with(monkeypatch: pytest.MonkeyPatch, *flags: str) -> None:
@@ -52,3 +53,45 @@ def test_flags_are_read_from_both_spellings_and_missing_files_mean_none(tmp_path
     arm.write_text("processor\t: 0\nFeatures\t: fp asimd bf16\n")
     assert "bf16" in precision._cpu_flags(arm)
     assert precision._cpu_flags(tmp_path / "none") == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("capability", "expected"),
+    [
+        ((6, 1), torch.float32),  # Pascal
+        ((7, 0), torch.float16),  # Volta
+        ((7, 5), torch.float16),  # Turing
+        ((8, 0), torch.bfloat16),  # Ampere
+        ((9, 0), torch.bfloat16),
+    ],
+)
+def test_auto_takes_what_a_gpu_has_matrix_units_for(
+    monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], expected: torch.dtype
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    assert precision.resolve_dtype("auto", "cuda") == expected
+    assert precision.resolve_dtype("bfloat16", "cuda") == expected
+
+
+@torch.no_grad()
+def test_a_rollout_in_float16_stays_close_to_float32() -> None:
+    config = ModelConfig.from_dict(
+        {
+            "img_size": 32,
+            "encoder": {"embed_dim": 24, "depth": 1, "num_heads": 2},
+            "predictor": {"embed_dim": 24, "predictor_embed_dim": 24, "depth": 2, "num_heads": 2},
+        }
+    )
+    exact = build_world_model(config)
+    states = (exact.encoder.state_dict(), exact.predictor.state_dict())
+    half = build_world_model(config, *states, dtype=torch.float16)
+    random = torch.Generator().manual_seed(0)
+    pictures = torch.randint(0, 256, (2, 32, 32, 3), dtype=torch.uint8, generator=random)
+    actions, past = 0.05 * torch.randn(3, 6, 7, generator=random), 0.05 * torch.randn(1, 7, generator=random)
+    rollouts = [
+        model.start_rollout(model.encode(pictures), torch.zeros(2, 7), 6, len(actions), past) for model in (exact, half)
+    ]
+    for action in actions:
+        expected, found = (rollout.step(action) for rollout in rollouts)
+        assert found.dtype == torch.float16
+        assert relative_error(found.float(), expected) < 5e-3

@@ -13,6 +13,7 @@ logger = logging.getLogger(__name__)
 
 AUTO = "auto"
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+_FLOAT16_MATRIX_UNITS = (7, 0)  # compute capability: Volta, Turing
 # As /proc/cpuinfo spells them: Intel and AMD (avx512_bf16, amx_bf16), Arm (bf16).
 _NATIVE_BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 
@@ -20,9 +21,15 @@ _NATIVE_BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 def resolve_dtype(name: str, device: torch.device | str = "cpu") -> torch.dtype:
     """The dtype to load a world model in.
 
-    ``auto`` is bfloat16 where the device multiplies matrices in it natively and float32 elsewhere: planning takes
-    about a third of the time and, on the models tried, finds the same plans. A dtype that the device cannot compute
-    in, or only by slow emulation, is replaced by what ``auto`` gives there, with a warning.
+    ``auto`` is bfloat16 where the device multiplies matrices in it natively, float16 on GPUs that have matrix units
+    for that alone (Volta, Turing), and float32 elsewhere: planning takes about a third of the time and, on the models
+    tried, finds the same plans. A dtype that the device cannot compute in, or only by slow emulation, is replaced by
+    what ``auto`` gives there, with a warning.
+
+    float16 holds numbers up to 65504 only, bfloat16 as large ones as float32. Poses and actions with the layers that
+    read them, rotations, attention's scores, the sums of normalisations and energies are float32 in any case. What a
+    model could overflow are its activations: in the bundled one they stay below 24; Meta's were not tried. Energies are
+    no numbers then, and plans are refused (``PLAN_INVALID``): choose float32.
 
     Args:
         name: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
@@ -34,7 +41,7 @@ def resolve_dtype(name: str, device: torch.device | str = "cpu") -> torch.dtype:
     if name != AUTO and name not in DTYPES:
         raise ValueError(f"dtype={name!r}: choose one of {', '.join((AUTO, *DTYPES))}")
     device = torch.device(device)
-    best = torch.bfloat16 if _has_fast_bfloat16(device) else torch.float32
+    best = _best(device)
     if name == AUTO:
         return best
     wanted = DTYPES[name]
@@ -43,6 +50,15 @@ def resolve_dtype(name: str, device: torch.device | str = "cpu") -> torch.dtype:
         return wanted
     logger.warning("dtype=%s: %s; computing in %s instead", name, problem, str(best).removeprefix("torch."))
     return best
+
+
+def _best(device: torch.device) -> torch.dtype:
+    """What ``auto`` gives."""
+    if _has_fast_bfloat16(device):
+        return torch.bfloat16
+    if device.type == "cuda" and torch.cuda.get_device_capability(device) >= _FLOAT16_MATRIX_UNITS:
+        return torch.float16
+    return torch.float32
 
 
 def _problem(dtype: torch.dtype, device: torch.device) -> str | None:
