@@ -83,6 +83,42 @@ def test_unknown_precisions_and_devices_without_fp8_are_refused(model: VJEPAWorl
         quantise(model, "fp8")
 
 
+@pytest.mark.parametrize(
+    ("precision", "capability", "says"),
+    [
+        ("int8", (7, 0), r"int8 needs an NVIDIA GPU of compute capability 7\.5 or newer .* is on cuda:0 of 7\.0"),
+        ("fp8", (8, 6), r"fp8 needs an NVIDIA GPU of compute capability 8\.9 or newer .* is on cuda:0 of 8\.6"),
+        ("int8", None, r"int8 needs an NVIDIA GPU .* the model is on mps"),
+    ],
+)
+def test_devices_without_the_products_are_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, precision: str, capability: tuple[int, int] | None, says: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    with pytest.raises(UnsupportedPrecisionError, match=says):
+        quantised._check_device(torch.device("mps" if capability is None else "cuda:0"), precision)
+
+
+@pytest.mark.parametrize(("precision", "features"), [("int8", (48, 36)), ("int8", (36, 48)), ("fp8", (48, 40))])
+def test_sizes_that_a_gpu_cannot_multiply_are_refused(precision: str, features: tuple[int, int]) -> None:
+    layer = nn.Linear(*features)
+    quantised._check_sizes(layer, torch.device("cpu"), precision)
+    with pytest.raises(UnsupportedPrecisionError, match=f"has one from {features[0]} to {features[1]}"):
+        quantised._check_sizes(layer, torch.device("cuda"), precision)
+
+
+def test_an_operator_that_fails_is_found_out_before_planning(
+    model: VJEPAWorldModel, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def unsupported(rows: Tensor, weight: Tensor) -> Tensor:
+        raise RuntimeError("CUBLAS_STATUS_NOT_SUPPORTED\nand much more")
+
+    monkeypatch.setattr(quantised, "_PACKS_INT8", False)
+    monkeypatch.setattr(torch, "_int_mm", unsupported)
+    assert admit_quantised(model, "int8", CONFIG, AgreementBounds()) is model
+    assert "cannot compute in int8: CUBLAS_STATUS_NOT_SUPPORTED; planning in float32 instead" in caplog.text
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 @pytest.mark.parametrize("precision", quantised.QUANTISATIONS)
 def test_on_a_gpu(precision: str) -> None:
@@ -101,6 +137,7 @@ def test_the_gate_admits_int8_on_the_bundled_model_with_the_numbers(
         admitted = admit_quantised(model, "int8", CONFIG, AgreementBounds())
     assert admitted is not model
     assert "planning in int8, which finds the plans of float32: top-k overlap" in caplog.text
+    assert "times as fast" in caplog.text
 
 
 def test_the_gate_refuses_a_broken_quantisation_with_the_numbers(
@@ -132,7 +169,10 @@ def test_without_fp8_on_the_device_the_gate_falls_back_and_says_so(
 
 def test_a_model_agrees_with_itself_and_its_seed(model: VJEPAWorldModel) -> None:
     exact = measure_agreement(PointMassWorldModel(), PointMassWorldModel(), CONFIG)
-    assert exact == Agreement(topk_overlap=1.0, rank_correlation=pytest.approx(1.0), action_difference=0.0)
+    assert exact.speed_up > 0.0
+    assert exact == Agreement(
+        topk_overlap=1.0, rank_correlation=pytest.approx(1.0), action_difference=0.0, speed_up=exact.speed_up
+    )
 
 
 def test_a_model_that_predicts_the_same_for_everything_does_not_agree() -> None:

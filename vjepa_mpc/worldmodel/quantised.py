@@ -21,9 +21,10 @@ QUANTISATIONS = ("int8", "fp8")
 
 _INT8_LIMIT = 127.0
 _FP8_LIMIT = torch.finfo(torch.float8_e4m3fn).max
-_FP8_CAPABILITY = (8, 9)  # Ada; then Hopper and Blackwell
-_LEAST_ROWS = 17  # of an int8 product on a GPU
-_FP8_MULTIPLE = 16  # of a matrix's sizes
+_LEAST_ROWS = 32  # of an int8 product on a GPU, which refuses up to 16 rows
+# What a GPU's products of such matrices ask for: a compute capability, and sizes that are multiples of a number.
+_CAPABILITIES = {"int8": ((7, 5), "Turing"), "fp8": ((8, 9), "Ada, Hopper, Blackwell")}
+_MULTIPLES = {"int8": 8, "fp8": 16}
 _PACKS_INT8 = hasattr(torch, "quantize_per_channel")  # which PyTorch is going to lose
 
 
@@ -35,20 +36,25 @@ def quantise(model: VJEPAWorldModel, precision: str) -> VJEPAWorldModel:
     """The same world model with its rollouts in ``int8`` or ``fp8``; the encoder is shared, the model stays as it is.
 
     Raises:
-        UnsupportedPrecisionError: the model's device cannot compute in it.
+        UnsupportedPrecisionError: the model's device cannot compute in it, or not with layers of the model's sizes.
         ValueError: another precision.
     """
     if precision not in QUANTISATIONS:
         raise ValueError(f"precision={precision!r}: choose one of {', '.join(QUANTISATIONS)}")
+    _check_device(model.device, precision)
     if precision == "fp8":
-        _check_fp8(model)
         make: type[nn.Module] = Float8Linear
     else:
         make = CPUInt8Linear if model.device.type == "cpu" and _PACKS_INT8 else Int8Linear
     predictor = copy.deepcopy(model.predictor)
     for block in predictor.blocks:
         for part, name in ((block.attn, "qkv"), (block.attn, "proj"), (block.mlp, "fc1"), (block.mlp, "fc2")):
-            setattr(part, name, make(getattr(part, name)))
+            exact = getattr(part, name)
+            _check_sizes(exact, model.device, precision)
+            rounded = make(exact)
+            if block is predictor.blocks[0]:
+                _try(rounded, exact.weight, precision)
+            setattr(part, name, rounded)
     return VJEPAWorldModel(model.config, model.encoder, predictor)
 
 
@@ -69,8 +75,10 @@ class Int8Linear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[..., in] -> [..., out]."""
         rows, scale = _scaled(x.flatten(0, -2), _INT8_LIMIT)
-        missing = max(0, _LEAST_ROWS - len(rows))
-        product = torch._int_mm(F.pad(rows.round(), (0, 0, 0, missing)).to(torch.int8), self.weight.t())
+        rounded = rows.round().to(torch.int8)
+        if len(rows) < _LEAST_ROWS:
+            rounded = F.pad(rounded, (0, 0, 0, _LEAST_ROWS - len(rows)))
+        product = torch._int_mm(rounded, self.weight.t())
         result = torch.addcmul(self.bias, product[: len(rows)] * scale, self.scale)
         return result.to(x.dtype).unflatten(0, x.shape[:-1])
 
@@ -115,10 +123,11 @@ class Float8Linear(nn.Module):
             self.weight.t(),
             scale_a=scale,
             scale_b=self.scale,
+            bias=self.bias,
             out_dtype=torch.bfloat16,
             use_fast_accum=True,
         )
-        return (result + self.bias).to(x.dtype).unflatten(0, x.shape[:-1])
+        return result.to(x.dtype).unflatten(0, x.shape[:-1])
 
 
 def _scaled(rows: Tensor, limit: float) -> tuple[Tensor, Tensor]:
@@ -128,13 +137,38 @@ def _scaled(rows: Tensor, limit: float) -> tuple[Tensor, Tensor]:
     return exact / scale, scale
 
 
-def _check_fp8(model: VJEPAWorldModel) -> None:
-    device = model.device
-    if device.type != "cuda" or torch.cuda.get_device_capability(device) < _FP8_CAPABILITY:
+def _check_device(device: torch.device, precision: str) -> None:
+    if precision == "int8" and device.type == "cpu":
+        return
+    least, names = _CAPABILITIES[precision]
+    if device.type != "cuda":
+        found = str(device)
+    elif (capability := torch.cuda.get_device_capability(device)) < least:
+        found = f"{device} of {'.'.join(map(str, capability))}"
+    else:
+        return
+    raise UnsupportedPrecisionError(
+        f"{precision} needs an NVIDIA GPU of compute capability {'.'.join(map(str, least))} or newer ({names}), and "
+        f"the model is on {found}"
+    )
+
+
+def _check_sizes(layer: nn.Linear, device: torch.device, precision: str) -> None:
+    multiple = _MULTIPLES[precision]
+    if device.type == "cuda" and (layer.in_features % multiple or layer.out_features % multiple):
         raise UnsupportedPrecisionError(
-            f"fp8 needs an NVIDIA GPU of compute capability {'.'.join(map(str, _FP8_CAPABILITY))} or newer "
-            f"(Ada, Hopper, Blackwell), and the model is on {device}"
+            f"{precision} on a GPU needs layers of multiples of {multiple} features, and the predictor has one from "
+            f"{layer.in_features} to {layer.out_features}"
         )
-    width = model.config.predictor.predictor_embed_dim
-    if width % _FP8_MULTIPLE:
-        raise UnsupportedPrecisionError(f"fp8 needs layers of a multiple of {_FP8_MULTIPLE} features, not of {width}")
+
+
+@torch.no_grad()
+def _try(layer: nn.Module, x: Tensor, precision: str) -> None:
+    """Compute once: which GPUs and kernels an operator serves differs between versions of PyTorch."""
+    try:
+        layer(x)
+    except (RuntimeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise UnsupportedPrecisionError(
+            f"PyTorch {torch.__version__} cannot compute in {precision}: {reason}"
+        ) from error
