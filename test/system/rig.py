@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import yaml
+from diagnostic_msgs.msg import DiagnosticArray
 from fault_injector import as_stamp
 from geometry_msgs.msg import PoseStamped
 from lifecycle_msgs.srv import ChangeState
@@ -68,6 +69,8 @@ class Recorder(DemoLink):
         self.clock_back = 0.0  # seconds that the clock of the nodes was set back by
         super().__init__(domain_id, namespace=namespace)
         self._node.create_subscription(PoseStamped, "target_pose", self._on_target, QoSProfile(depth=100))
+        self._diagnostics: dict[str, str] = {}
+        self._node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
 
     # -- recording --------------------------------------------------------------------------------------------------
 
@@ -93,6 +96,13 @@ class Recorder(DemoLink):
         with self._changed:
             self._said.append(message)
         super()._on_status(message)
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        with self._changed:
+            for status in message.status:
+                if status.name.endswith("planner_node: planner"):
+                    self._diagnostics = {value.key: value.value for value in status.values}
+            self._changed.notify_all()
 
     def _stamped(self, message: PoseStamped) -> Stamped:
         received = time.time()
@@ -150,6 +160,14 @@ class Recorder(DemoLink):
         with self._changed:
             assert self._changed.wait_for(fast, timeout), f"no set-points of {speed} m/s in {timeout} s"
 
+    def wait_for_diagnostics(self, accept: Callable[[dict[str, str]], bool], timeout: float) -> dict[str, str]:
+        """Until the values that the planner gives in /diagnostics are acceptable."""
+        with self._changed:
+            self._diagnostics = {}
+            came = self._changed.wait_for(lambda: self._diagnostics and accept(self._diagnostics), timeout)
+            assert came, f"after {timeout} s /diagnostics says {self._diagnostics}"
+            return self._diagnostics
+
     def stays_silent(self, duration: float = QUIET) -> bool:
         """Whether no set-point comes for a while."""
         with self._changed:
@@ -182,6 +200,10 @@ class Recorder(DemoLink):
         if name not in self._clients:
             self._clients[name] = self._node.create_client(kind, name)
         return self._clients[name]
+
+    def publisher(self, kind: Any, topic: str) -> Any:
+        """A publisher of this node's, which stays."""
+        return self._node.create_publisher(kind, topic, 1)
 
     def publishers_of(self, topic: str) -> list[Any]:
         """Who publishes on a topic, as this node sees it."""

@@ -73,6 +73,7 @@ class FakeNode:
     def __init__(self) -> None:
         self.publishers: dict[str, FakePublisher] = {}
         self.callbacks: dict[str, tuple[Any, Callable[[Any], None]]] = {}
+        self.warnings: list[str] = []
 
     def create_subscription(self, kind: Any, topic: str, callback: Callable[[Any], None], _: Any) -> str:
         self.callbacks[topic] = (kind, callback)
@@ -89,6 +90,12 @@ class FakeNode:
 
     def get_publishers_info_by_topic(self, _: str) -> list[Any]:
         return []
+
+    def get_logger(self) -> FakeNode:
+        return self
+
+    def warning(self, text: str, **_: Any) -> None:
+        self.warnings.append(text)
 
     def get_name(self) -> str:
         return "planner_node"

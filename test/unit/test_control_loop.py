@@ -11,18 +11,21 @@ import pytest
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 pytest.importorskip("vjepa_mpc.msg", reason="the package is not built: run `make build`")
 
-from loop_rig import START, TIMEOUT, LoopRig, running, settings
+from loop_rig import START, TIMEOUT, LoopRig, running, settings, stamp
 
 from vjepa_mpc.control.mpc import Observation, VisualMPC
 from vjepa_mpc.control.reasons import Reason
 from vjepa_mpc.control.step import MPCStep
+from vjepa_mpc.nodes import diagnostics
 from vjepa_mpc.nodes.conversions import position_of
+from vjepa_mpc.nodes.timing import DeadlineMeter
 from vjepa_mpc.planning.config import CEMConfig
 from vjepa_mpc.worldmodel import PointMassWorldModel
 
 pytestmark = pytest.mark.ros
 
 PLAN_SECONDS = 0.15
+HESITATION = 0.6  # seconds
 GOAL = START + np.array([0.2, 0.2, 0.1])
 
 
@@ -38,6 +41,21 @@ class SlowMPC(VisualMPC):
         step = super().step(observation)
         time.sleep(PLAN_SECONDS)  # as a large model would
         return step
+
+
+class HesitantModel(PointMassWorldModel):
+    """Takes its time for each prediction."""
+
+    def start_rollout(self, *args, **options):
+        time.sleep(HESITATION)
+        return super().start_rollout(*args, **options)
+
+
+class HesitantMPC(VisualMPC):
+    """Looks at the world through a hesitant model."""
+
+    def __init__(self, _: PointMassWorldModel, config: CEMConfig, **options) -> None:
+        super().__init__(HesitantModel(), config, **options)
 
 
 def speeds(rig: LoopRig) -> np.ndarray:
@@ -131,3 +149,71 @@ def test_a_stopped_loop_refuses_calls_instead_of_hanging() -> None:
         pass
     with pytest.raises(RuntimeError, match="control loop has stopped"):
         rig.loop.call(rig.loop.pause)
+
+
+# -- the planner's deadline --------------------------------------------------------------------------------------------
+
+MISSES, CUT_SHORT, NO_ITERATION = (
+    "planner deadline misses",
+    "plans cut short by the deadline",
+    "plans without an iteration",
+)
+
+
+def planned(**changes) -> MPCStep:
+    values = {"plan_seconds": 0.1, "energies": (0.5,), "deadline": 0.2, "stopped_by": "iterations"}
+    return MPCStep(
+        goal_id=1,
+        goal_index=0,
+        goal_count=1,
+        goal_step=1,
+        step_budget=None,
+        actions=np.zeros((1, 7)),
+        target_pose=np.zeros(7),
+        energy=1.0,
+        encode_seconds=0.0,
+        **values | changes,
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "counted"),
+    [
+        ({}, ()),
+        ({"plan_seconds": 9.0, "deadline": None}, ()),
+        ({"plan_seconds": 0.209}, ()),  # within the tolerated twentieth
+        ({"plan_seconds": 0.211}, (MISSES,)),
+        ({"stopped_by": "deadline"}, (CUT_SHORT,)),
+        ({"stopped_by": "deadline", "plan_seconds": 0.25}, (MISSES, CUT_SHORT)),
+        ({"stopped_by": "deadline", "energies": ()}, (CUT_SHORT, NO_ITERATION)),
+        ({"finished": True, "energies": (), "plan_seconds": 0.0}, ()),
+    ],
+)
+def test_plans_are_counted_by_what_the_deadline_did_to_them(changes, counted) -> None:
+    meter = DeadlineMeter()
+    meter.note(planned(**changes))
+    assert meter.summary() == {name: str(int(name in counted)) for name in (MISSES, CUT_SHORT, NO_ITERATION)}
+
+
+def deadline_counts(rig: LoopRig) -> list[int]:
+    """What /diagnostics says."""
+    status = diagnostics.configured("planner", stamp(), rig.loop, rig.inputs).status[0]
+    values = {value.key: value.value for value in status.values}
+    return [int(values[name]) for name in (MISSES, CUT_SHORT, NO_ITERATION)]
+
+
+def test_diagnostics_tell_late_plans_from_plans_that_end_early() -> None:
+    # The first plan cannot know how slow the model is and is late; the second one knows, and does not even begin.
+    few = {"samples": 8, "topk": 4}
+    with running(settings(deadline=HESITATION / 6, **few), mpc_type=HesitantMPC) as rig:
+        rig.set_goal(GOAL, steps=2)
+        rig.wait_for("GOAL_FINISHED")
+        assert deadline_counts(rig) == [1, 2, 1]
+    with running(settings(deadline=0.2, cem_steps=1_000_000)) as rig:
+        rig.set_goal(GOAL, steps=2)
+        rig.wait_for("GOAL_FINISHED")
+        assert deadline_counts(rig)[1:] == [2, 0]
+    with running(settings()) as rig:
+        rig.set_goal(GOAL, steps=2)
+        rig.wait_for("GOAL_FINISHED")
+        assert deadline_counts(rig) == [0, 0, 0]

@@ -292,6 +292,45 @@ def test_actions_are_turned_by_the_calibrated_rotation(model):
     assert np.allclose(plain.action_rotation, np.eye(3))
 
 
+def proposals(moves: list[float], turn: float = 0.0) -> np.ndarray:
+    """One sequence [1, H, 7] of moves along x, with a rotation."""
+    result = np.zeros((1, len(moves), 7))
+    result[0, :, 0], result[0, :, 5] = moves, turn
+    return result
+
+
+@pytest.mark.parametrize("turn", [0.0, 0.6])
+def test_what_is_proposed_is_carried_out_when_it_leads_closer_than_the_samples(model, turn):
+    # Two samples are all that the planner has of its own; along the model's axes the goal lies elsewhere.
+    rotation = np.array([[np.cos(turn), -np.sin(turn), 0.0], [np.sin(turn), np.cos(turn), 0.0], [0.0, 0.0, 1.0]])
+    few = replace(CONFIG, samples=2, topk=2, cem_steps=1, execute="best")
+    mpc = VisualMPC(TurnedModel(rotation), few, action_rotation=rotation)
+    move = np.array([0.03, -0.01, 0.04])
+    mpc.set_goals([goal(model, START[:3] + move)])
+    alone = mpc.step(observe(model))
+    assert np.linalg.norm(alone.actions[0, :3] - move) > 0.02
+    proposed = np.zeros((3, 1, 7))
+    proposed[1, 0, :3] = move
+    step = mpc.step(replace(observe(model), proposals=proposed))
+    assert np.allclose(step.actions[0, :3], move, atol=1e-6)
+    assert step.energies[0] < alone.energies[0]
+    assert np.array_equal(proposed[1, 0, :3], move), "the caller's array stays"
+
+
+def test_proposals_keep_to_the_planner_s_bounds_and_horizon(model):
+    mpc = VisualMPC(model, replace(CONFIG, samples=2, topk=2, cem_steps=1, execute="best", rollout=2))
+    mpc.set_goals([goal(model, (0.8, -0.1, 0.3))])
+    for moves in ([0.4], [0.4, 0.4, 0.4]):
+        step = mpc.step(replace(observe(model), proposals=proposals(moves)))
+        assert np.allclose(step.actions[:, :3], [[0.075, 0.0, 0.0]] * 2, atol=1e-6)
+
+
+def test_a_bad_proposal_is_not_followed(mpc, model):
+    mpc.set_goals([goal(model, (0.45, -0.1, 0.3))])
+    step = mpc.step(replace(observe(model), proposals=proposals([-0.075])))
+    assert np.linalg.norm(step.actions[0, :3] - (0.05, 0.0, 0.0)) < 0.01
+
+
 def test_a_down_pointing_gripper_keeps_its_roll_branch(mpc, model):
     mpc.set_goals([goal(model, (0.5, 0.0, 0.2))])
     for roll in (np.pi + 0.01, np.pi - 0.01):
@@ -324,6 +363,11 @@ def test_an_energy_that_is_no_number_is_an_error(mpc, model):
         ({"pose": np.full(7, np.nan)}, ValueError, "seven finite"),
         ({"pose": np.zeros(6)}, ValueError, "seven finite"),
         ({"image": np.zeros((4, 4, 3))}, TypeError, "camera image"),
+        ({"proposals": np.zeros((1, 7))}, ValueError, r"shape \[1, 7\]: give \[P, H, 7\]"),
+        ({"proposals": np.zeros((1, 2, 4))}, ValueError, r"shape \[1, 2, 4\]"),
+        ({"proposals": np.zeros((0, 1, 7))}, ValueError, r"shape \[0, 1, 7\]"),
+        ({"proposals": proposals([0.1, np.nan])}, ValueError, r"proposals\[0, 1\] is \[nan, .*finite"),
+        ({"proposals": proposals([0.0, 0.1], turn=0.2)}, ValueError, r"proposals\[0, 0\] is .*0.2.*rotations"),
     ],
 )
 def test_bad_observations_are_named(changes, error, words):

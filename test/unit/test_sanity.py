@@ -5,7 +5,7 @@ import pytest
 
 from vjepa_mpc.control.gripper import GripperJoint
 from vjepa_mpc.control.limits import WorkspaceBox
-from vjepa_mpc.control.sanity import FINDINGS, check_gripper_joint, check_state
+from vjepa_mpc.control.sanity import FINDINGS, check_gripper_joint, check_moves, check_state
 
 BOX = WorkspaceBox(lower=(0.3, -0.3, 0.0), upper=(0.7, 0.3, 0.5))
 GOOD = np.array([0.5, 0.1, 0.2, np.pi, 0.05, -0.3, 0.0])
@@ -68,3 +68,19 @@ def test_gripper_joints_read_between_open_and_closed():
     assert names(check_gripper_joint(0.08, finger)) == ["GRIPPER_JOINT_RANGE"]  # both fingers' width
     assert names(check_gripper_joint(39.0, finger)) == ["GRIPPER_JOINT_RANGE"]  # millimetres
     assert check_gripper_joint(0.08, finger, ignore=frozenset({"GRIPPER_JOINT_RANGE"})) == ()
+
+
+@pytest.mark.parametrize(
+    ("move", "expected"),
+    [
+        ([0.075, -0.075, 0.0, 0.0, 0.0, 0.0, -1.0], []),
+        ([0.0, -4.0, 1.0, 0.0, 0.0, 0.0, 0.0], ["CENTIMETRES"]),
+        ([40.0, 0.0, 5.0, 0.0, 0.0, 0.0, 0.0], ["MILLIMETRES"]),
+        ([0.05, 0.0, 0.0, 0.0, 0.0, 0.0, -80.0], ["CLOSEDNESS_RANGE"]),
+    ],
+)
+def test_moves_in_other_units_are_called_by_name(move, expected):
+    actions = np.zeros((2, 3, 7))
+    actions[1, 2] = move
+    assert names(check_moves(actions)) == expected
+    assert check_moves(actions, ignore=frozenset(expected)) == ()

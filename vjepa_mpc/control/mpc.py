@@ -249,14 +249,14 @@ class VisualMPC:
         if not self._encode_goals(run):
             return self._without_action(run, observation, math.nan, (), time.perf_counter() - started)
         latent = self._encode(observation.image)
+        energy, ended = self._advance(run, latent)  # waits for the device, so that what was measured is not a launch
         encode_seconds = time.perf_counter() - started
-        energy, ended = self._advance(run, latent)
         goal = run.sequence.current
         if goal is None:
             return self._without_action(run, observation, energy, ended, encode_seconds)
 
         latent = self._imagine(latent, observation, rotation)
-        plan = self._plan(run, goal, config, latent, observation.origin)
+        plan = self._plan(run, goal, config, latent, observation.origin, _proposals(observation, rotation))
         actions = plan.actions.double().numpy()
         actions[:, :3] = actions[:, :3] @ rotation.T
         step = MPCStep(
@@ -273,6 +273,7 @@ class VisualMPC:
             encode_seconds=encode_seconds,
             plan_seconds=plan.timings["total"],
             stopped_by=plan.stopped_by,
+            deadline=config.deadline,
         )
         return self._commit(run, goal, step, observation.origin[6])
 
@@ -319,7 +320,15 @@ class VisualMPC:
             ended.append(end)
         return float(self._objective(latent[None], run.latents[-1])), tuple(ended)
 
-    def _plan(self, run: _Run, goal: SubGoal, config: CEMConfig, latent: Tensor, pose: np.ndarray) -> PlanResult:
+    def _plan(
+        self,
+        run: _Run,
+        goal: SubGoal,
+        config: CEMConfig,
+        latent: Tensor,
+        pose: np.ndarray,
+        proposals: Tensor | None,
+    ) -> PlanResult:
         config = self._config_for(goal, run.sequence.step, config)
         state, index = torch.as_tensor(pose, dtype=torch.float32), run.sequence.index
         plan = self._planner_for(config).plan(
@@ -327,6 +336,7 @@ class VisualMPC:
             state,
             run.latents[index],
             previous=run.previous_plan(config.rollout),
+            proposals=proposals,
             pins=self._known_gripper(goal, float(pose[6])),
         )
         run.planned = (index, plan)
@@ -419,6 +429,15 @@ class VisualMPC:
             ended=ended,
             encode_seconds=encode_seconds,
         )
+
+
+def _proposals(observation: Observation, rotation: np.ndarray) -> Tensor | None:
+    """The observation's proposals along the model's axes; ``rotation`` leads from there to the robot's."""
+    if observation.proposals is None:
+        return None
+    proposals = observation.proposals.copy()
+    proposals[..., :3] = proposals[..., :3] @ rotation  # from the left, a row is turned by the transpose
+    return torch.from_numpy(proposals)
 
 
 def _integrate(pose: np.ndarray, action: np.ndarray) -> np.ndarray:

@@ -29,6 +29,8 @@ FINDINGS = (
 
 _REACH = 1.3  # metres from the base that an arm with a long tool on a raised mount may get
 _LARGEST_CENTIMETRES = 150.0  # what reads more is in millimetres
+_LARGEST_MOVE = 0.5  # metres in one step: the most that maxnorm may be
+_LARGEST_CENTIMETRE_MOVE = 15.0  # what is more is in millimetres
 _LARGEST_EULER = 1.5 * np.pi + 0.1  # roll is kept in (-π/2, 3π/2]
 _LARGEST_COMPONENT = 1.01  # of a quaternion, with rounding
 _COLUMN = (0.1, 0.3)  # radius and height of the base, where no end effector gets
@@ -80,6 +82,19 @@ def check_gripper_joint(
         f"({joint.closed_position:g}); set those to what it really reads"
     )
     return (Finding("GRIPPER_JOINT_RANGE", message),)
+
+
+def check_moves(actions: np.ndarray, ignore: frozenset[str] = frozenset()) -> tuple[Finding, ...]:
+    """What looks wrong about finite actions [..., 7] from elsewhere; empty when nothing does."""
+    moves, changes = np.abs(actions[..., :3]).max(), np.abs(actions[..., 6]).max()
+    found = []
+    if moves > _LARGEST_MOVE:
+        unit = "MILLIMETRES" if moves > _LARGEST_CENTIMETRE_MOVE else "CENTIMETRES"
+        found.append(Finding(unit, f"a move of {moves:g} along an axis looks like {unit.lower()}; metres are needed"))
+    if changes > 1.0 + _CLOSEDNESS_SLACK:
+        words = f"a change of gripper closedness of {changes:g} is more than from 0 (open) to 1 (closed)"
+        found.append(Finding("CLOSEDNESS_RANGE", f"{words}; is it a joint position or a percentage?"))
+    return tuple(finding for finding in found if finding.name not in ignore)
 
 
 def guess_quaternion(quaternion: np.ndarray) -> str:

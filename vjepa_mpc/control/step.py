@@ -10,6 +10,8 @@ from vjepa_mpc.control.pose import POSE_DIM
 from vjepa_mpc.planning.cem import StoppedBy
 from vjepa_mpc.planning.goals import EndedSubGoal, Ending, check_image
 
+TOLERATED_OVERRUN = 0.05  # of the planner's deadline: what ends this much later still counts as in time
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Observation:
@@ -20,6 +22,9 @@ class Observation:
         pose: measured [7] x, y, z, rx, ry, rz, g when the image was taken (metres, extrinsic xyz Euler radians, robot
             base frame, gripper closedness 0 … 1).
         start: [7] where the arm will be when the action begins, if it is still on its way there; None: where it is.
+        proposals: [P, H, 7] action sequences from elsewhere, e.g. of a policy, that compete with the planner's own; in
+            metres along the robot's axes and changes of closedness, without rotation. Each begins where the action
+            does; they are clipped to the planner's bounds, cut to its horizon, or go on with their last action.
 
     Raises:
         TypeError: the image is not a uint8 array.
@@ -29,12 +34,15 @@ class Observation:
     image: np.ndarray
     pose: np.ndarray
     start: np.ndarray | None = None
+    proposals: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         check_image(self.image, "camera image")
         object.__setattr__(self, "pose", _checked_pose(self.pose, "pose"))
         if self.start is not None:
             object.__setattr__(self, "start", _checked_pose(self.start, "start"))
+        if self.proposals is not None:
+            object.__setattr__(self, "proposals", check_proposals(self.proposals))
 
     @property
     def origin(self) -> np.ndarray:
@@ -47,6 +55,27 @@ def _checked_pose(values: np.ndarray, name: str) -> np.ndarray:
     if pose.shape != (POSE_DIM,) or not np.isfinite(pose).all():
         raise ValueError(f"{name} {pose.tolist()}: give seven finite numbers x, y, z, rx, ry, rz, g")
     return pose
+
+
+def check_proposals(values: np.ndarray) -> np.ndarray:
+    """Proposals [P, H, 7] as a float64 copy.
+
+    Raises:
+        ValueError: they have another shape, are not finite, or turn the hand, which is not planned.
+    """
+    proposals = np.array(values, dtype=np.float64)
+    if proposals.ndim != 3 or proposals.shape[2] != POSE_DIM or not proposals.size:
+        raise ValueError(f"proposals of shape {list(proposals.shape)}: give [P, H, {POSE_DIM}], at least one action")
+    _refuse(proposals, ~np.isfinite(proposals), "give finite numbers")
+    _refuse(proposals, proposals[..., 3:6] != 0.0, "rotations (entries 3 to 5) are not planned, give zeros")
+    return proposals
+
+
+def _refuse(proposals: np.ndarray, wrong: np.ndarray, remedy: str) -> None:
+    """Raise for the first action of which something is wrong, if there is one."""
+    for proposal, step in np.argwhere(wrong.any(axis=2))[:1]:
+        action = proposals[proposal, step].tolist()
+        raise ValueError(f"proposals[{proposal}, {step}] is {action}: {remedy}")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -67,9 +96,10 @@ class MPCStep:
         energy: of the camera image to the sub-goal's image, before the action.
         ended: the sub-goals that this image ended, in order.
         energies: lowest energy among the candidates of each planning iteration.
-        encode_seconds: time spent on encoding the camera image, and goal images not encoded before.
+        encode_seconds: time spent on encoding the camera image, and goal images not encoded before, and on comparing.
         plan_seconds: time spent on planning.
         stopped_by: what ended the planner's search.
+        deadline: seconds that planning was allowed; None for no limit.
     """
 
     goal_id: int
@@ -87,6 +117,12 @@ class MPCStep:
     encode_seconds: float
     plan_seconds: float = 0.0
     stopped_by: StoppedBy = "iterations"
+    deadline: float | None = None
+
+    @property
+    def missed_deadline(self) -> bool:
+        """Whether planning took longer than its deadline by more than is tolerated."""
+        return self.deadline is not None and self.plan_seconds > (1.0 + TOLERATED_OVERRUN) * self.deadline
 
     @property
     def uses_up_goal(self) -> bool:

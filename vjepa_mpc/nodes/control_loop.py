@@ -25,7 +25,7 @@ from vjepa_mpc.nodes.job_queue import JobQueue
 from vjepa_mpc.nodes.look_ahead import PlanningTime, PoseHistory
 from vjepa_mpc.nodes.motion import Motion
 from vjepa_mpc.nodes.parameters import Settings
-from vjepa_mpc.nodes.timing import PeriodMeter
+from vjepa_mpc.nodes.timing import DeadlineMeter, PeriodMeter
 from vjepa_mpc.nodes.worker import PlanningWorker, PlanOutcome, PlanRequest
 from vjepa_mpc.planning import RankLostError
 
@@ -101,13 +101,12 @@ class ControlLoop:
         self.settings = settings
         self.mpc = mpc
         self.supervisor = Supervisor()
-        self.meter = PeriodMeter(settings.setpoints.period)
+        self.meter, self.deadlines = PeriodMeter(settings.setpoints.period), DeadlineMeter()
         self._inputs, self._publishers, self._listener = inputs, publishers, listener
         self._ros_seconds = ros_seconds
         self._motion: Motion | None = None
         self._worker = PlanningWorker(mpc, lambda outcome: self._jobs.post(lambda: self._on_outcome(outcome)))
         self._planning = False
-        self.planner_deadline_misses = 0  # plans that the planner's deadline cut short
         self._pipelined = settings.execution == "pipelined"
         self._planning_time, self._poses = PlanningTime(), PoseHistory()
         self._ready: tuple[PlanOutcome, MPCStep] | None = None  # a plan that waits for the arm to get where it begins
@@ -342,6 +341,7 @@ class ControlLoop:
             pose=measured.state(self._closedness() or 0.0),
             start=start,
             observed_at=min(image[0].received, pose.received),
+            proposals=self._inputs.proposals.take(time.monotonic()),
         )
         self._planning = True
         self._worker.plan(request)
@@ -354,7 +354,7 @@ class ControlLoop:
             self.supervisor.report(reason, f"{type(outcome.error).__name__}: {outcome.error}", self._now())
         elif step is not None and not step.superseded:
             self._planning_time.took(outcome.seconds)
-            self.planner_deadline_misses += step.stopped_by == "deadline"
+            self.deadlines.note(step)
             self._ready = outcome, step
             if not step.finished:
                 self.supervisor.examine_plan(_report(outcome, step), self._now())

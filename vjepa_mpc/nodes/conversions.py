@@ -1,4 +1,4 @@
-"""Between ROS messages and what the core works with: RGB arrays, poses, seconds.
+"""Between ROS messages and what the core works with: RGB arrays, poses, proposals, seconds.
 
 Functions on message objects; nothing here talks to ROS. Raw images are converted here rather than by cv_bridge: PyPI's
 ignores a message's ``step`` (rows with padding come out skewed), takes 16-bit images for 8-bit ones and misreads
@@ -8,6 +8,7 @@ the number of channels under OpenCV 5.
 from __future__ import annotations
 
 import io
+import math
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from builtin_interfaces.msg import Time
 from geometry_msgs.msg import PoseStamped, TwistStamped
 from PIL import Image as PillowImage
 from PIL import UnidentifiedImageError
+from std_msgs.msg import Float64MultiArray
+
+from vjepa_mpc.control.step import check_proposals
 
 # Goal pictures and camera frames are a few megapixels at most; what is beyond these limits is a mistake or an attack,
 # and is refused before it is decoded.
@@ -24,6 +28,10 @@ MAX_BYTES = 64 * 2**20
 MAX_PIXELS = 50_000_000
 # Names that the formats have in Pillow.
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP")
+
+# What a proposals message is described by, and the most that the planner predicts of them beside its own candidates.
+PROPOSAL_DIMENSIONS = ("proposal", "step", "action")
+MAX_PROPOSALS, MAX_PROPOSED_STEPS = 1000, 64
 
 _CHANNELS = {"rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "mono8": 1, "8UC1": 1, "8UC3": 3}
 _TO_RGB = {
@@ -170,6 +178,25 @@ def pose_message(position: np.ndarray, quaternion_xyzw: np.ndarray, frame_id: st
     point.x, point.y, point.z = (float(value) for value in position)
     turn.x, turn.y, turn.z, turn.w = (float(value) for value in quaternion_xyzw)
     return message
+
+
+def proposals_of(message: Float64MultiArray) -> np.ndarray:
+    """The proposals [P, H, 7] of a message, as :class:`~vjepa_mpc.control.step.Observation` takes them.
+
+    Raises:
+        ValueError: layout and data do not agree, there are too many, or the values are not usable.
+    """
+    layout, wanted = message.layout, ", ".join(PROPOSAL_DIMENSIONS)
+    labels, shape = [dim.label for dim in layout.dim], tuple(dim.size for dim in layout.dim)
+    if tuple(labels) != PROPOSAL_DIMENSIONS:
+        raise ValueError(f"layout.dim is labelled {labels}: give three dimensions labelled {wanted}, row-major")
+    if layout.data_offset or math.prod(shape) != len(message.data):
+        sizes = f"sizes {list(shape)} and data_offset={layout.data_offset}"
+        raise ValueError(f"{len(message.data)} numbers do not fit {sizes}: give all of P x H x 7 and no offset")
+    if shape[0] > MAX_PROPOSALS or shape[1] > MAX_PROPOSED_STEPS:
+        most = f"{MAX_PROPOSALS} of {MAX_PROPOSED_STEPS} steps"
+        raise ValueError(f"{shape[0]} proposals of {shape[1]} steps are more than {most}: send the best ones")
+    return check_proposals(np.array(message.data).reshape(shape))
 
 
 def twist_message(linear: np.ndarray, angular: np.ndarray, frame_id: str, stamp: Time) -> TwistStamped:

@@ -26,7 +26,7 @@ def unconfigured(name: str, stamp: Time) -> DiagnosticArray:
 
 
 def configured(name: str, stamp: Time, loop: ControlLoop, inputs: Inputs) -> DiagnosticArray:
-    """State, ages of the inputs, timing, plans that the deadline cut short, progress."""
+    """State, ages of the inputs, timing, how plans keep the planner's deadline, proposals, progress."""
     decision, step = loop.decision, loop.step
     now = time.monotonic()
     values = {
@@ -34,7 +34,8 @@ def configured(name: str, stamp: Time, loop: ControlLoop, inputs: Inputs) -> Dia
         "pose age [s]": _age(None if inputs.pose is None else inputs.pose.received, now),
         "gripper age [s]": _age(None if inputs.gripper is None else inputs.gripper.received, now),
         **loop.meter.summary(),
-        "deadline misses": str(loop.planner_deadline_misses),
+        **loop.deadlines.summary(),
+        **inputs.proposals.summary(),
     }
     if step is not None:
         values |= {

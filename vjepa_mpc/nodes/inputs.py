@@ -10,13 +10,14 @@ from geometry_msgs.msg import PoseStamped
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image, JointState
-from std_msgs.msg import Bool
+from std_msgs.msg import Bool, Float64MultiArray
 
 from vjepa_mpc.control.samples import GripperSample, ImageSample, PoseSample, image_digest
 from vjepa_mpc.control.sanity import check_gripper_joint
 from vjepa_mpc.nodes import optional_interfaces
 from vjepa_mpc.nodes.conversions import position_of, quaternion_of, seconds
 from vjepa_mpc.nodes.parameters import Settings
+from vjepa_mpc.nodes.proposals import Proposals
 
 # A reliable subscriber gets nothing from best-effort publishers, as franka_ros2's pose is; a best-effort one gets all.
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -32,9 +33,11 @@ class Inputs:
         image: sample and message, None before the first one.
         pose: newest pose, None before the first one.
         gripper: newest finger position as closedness, None before the first one.
+        proposals: newest proposed actions.
     """
 
     def __init__(self, node: Node, settings: Settings) -> None:
+        self.proposals = Proposals(node, settings.supervisor)
         self.forget()
         self._permission: bool | None = None
         self._robot_mode: str | None = None
@@ -48,6 +51,7 @@ class Inputs:
             node.create_subscription(PoseStamped, topics.pose, self._on_pose, NEWEST),
             node.create_subscription(kind, image, self._on_image, NEWEST),
             node.create_subscription(Bool, topics.motion_allowed, self._on_motion_allowed, 1),
+            node.create_subscription(Float64MultiArray, "~/proposals", self.proposals.on_message, NEWEST),
         ]
         if settings.gripper_joint:
             self._subscriptions.append(
@@ -81,6 +85,7 @@ class Inputs:
         self.image: tuple[ImageSample, Any] | None = None
         self.pose: PoseSample | None = None
         self.gripper: GripperSample | None = None
+        self.proposals.forget()
 
     def destroy(self) -> None:
         """End the subscriptions."""

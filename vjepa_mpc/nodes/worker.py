@@ -27,6 +27,7 @@ class PlanRequest:
         pose: [7] measured when the image was taken.
         start: where the arm is going at that time, and the action will begin; None when it stands still.
         observed_at: when the older of the two was received, steady seconds.
+        proposals: [P, H, 7] actions from elsewhere that compete.
     """
 
     epoch: int
@@ -34,6 +35,7 @@ class PlanRequest:
     pose: np.ndarray
     start: CartesianPose | None = None
     observed_at: float
+    proposals: np.ndarray | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -112,7 +114,8 @@ class PlanningWorker:
         error: Exception | None = None
         try:
             start = None if request.start is None else request.start.state(request.pose[6])
-            step = self._mpc.step(Observation(image=image_to_rgb(request.image), pose=request.pose, start=start))
+            image = image_to_rgb(request.image)
+            step = self._mpc.step(Observation(image=image, pose=request.pose, start=start, proposals=request.proposals))
         except NoGoalError:
             pass
         except Exception as problem:  # whatever a model or a user's objective raises holds the arm, not the process

@@ -1,0 +1,70 @@
+"""A policy beside the planner, as another process: what it proposes is carried out if it is good."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from rig import ROOT, Recorder, Rig
+from std_msgs.msg import Float64MultiArray
+
+from vjepa_mpc.tools.processes import NodeProcess
+
+PROPOSED = (-0.07, 0.07, -0.07)  # by the README's example, and nearly the way from start to goal
+# Next to nothing of the planner's own: what leads to the goal has to come from elsewhere.
+FEW = {"samples": "2", "topk": "2", "cem_steps": "1", "execute": "best"}
+
+
+@pytest.fixture(scope="module")
+def planner(domain: int, link: Recorder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
+    """A planner that hardly finds anything itself."""
+    log = tmp_path_factory.mktemp("planner") / "planner_node.log"
+    link.forget_planner()
+    with Rig.start_planner(log, domain, **FEW) as process:
+        yield process
+        assert process.returncode is None, f"the planner did not stay up:\n{process.output()}"
+
+
+@pytest.fixture
+def policy(domain: int) -> Iterator[None]:
+    """The README's example, as it stands there."""
+    (example,) = re.findall(r"## Proposals from a policy.*?```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    with subprocess.Popen([sys.executable, "-c", example]) as process:
+        yield
+        assert process.poll() is None, "the example has ended"
+        process.kill()
+
+
+def with_proposals(values: dict[str, str]) -> int:
+    return int(values["plans with proposals"])
+
+
+@pytest.mark.usefixtures("policy")
+def test_the_readme_s_policy_shows_the_way(rig: Rig, picture: np.ndarray) -> None:
+    assert rig.request([picture], steps=[1000]).success
+    known = rig.link.wait_for_diagnostics(lambda values: with_proposals(values) > 0, 30.0)
+    rig.clear_goal()
+    rig.reset()
+    goal = rig.request([picture], steps=[1])
+    rig.wait_for_reason("GOAL_FINISHED", 60.0)
+    actions = [np.array(status.action[:3]) for status in rig.link.statuses_of(goal.goal_id)]
+    assert any(np.allclose(action, PROPOSED, atol=1e-6) for action in actions), actions
+    rig.link.wait_for_diagnostics(lambda values: with_proposals(values) > with_proposals(known), 10.0)
+
+
+def test_a_malformed_message_is_counted_and_named_and_the_goal_is_pursued(rig: Rig, picture: np.ndarray) -> None:
+    publisher = rig.link.publisher(Float64MultiArray, "planner_node/proposals")
+    assert rig.request([picture], steps=[2]).success
+    for _ in range(30):  # until the planner knows the publisher
+        publisher.publish(Float64MultiArray(data=[0.1] * 7))
+        values = rig.link.wait_for_diagnostics(bool, 10.0)
+        if int(values["proposals refused"]):
+            break
+    else:
+        pytest.fail(f"no message was refused: {values}")
+    assert "proposals refused: layout.dim is labelled []" in rig.planner.output()
+    rig.wait_for_reason("GOAL_FINISHED", 60.0)
