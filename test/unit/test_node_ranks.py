@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -62,7 +63,7 @@ def start(rank: int, folder: str, lead: Callable[[Ranks | None, str], None]) -> 
         if ranks.leads:
             lead(ranks, folder)
         elif lead is save_actions:
-            assert node_ranks.follow(ranks) == 0
+            assert node_ranks.plan_along(ranks) == 0
         else:
             ranks.await_request()
             ranks.meet()
@@ -114,3 +115,23 @@ def test_without_torchrun_there_is_one_process(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     with node_ranks.joined() as ranks:
         assert ranks is None
+
+
+def test_nccl_is_told_to_report_a_lost_process_before_the_group_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, str | None] = {}
+
+    def init_process_group(backend: str) -> None:
+        seen[backend] = os.environ.get("TORCH_NCCL_BLOCKING_WAIT")
+
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setenv("TORCH_NCCL_BLOCKING_WAIT", "")  # so that it is restored
+    monkeypatch.delenv("TORCH_NCCL_BLOCKING_WAIT")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "set_device", lambda device: None)
+    monkeypatch.setattr(dist, "init_process_group", init_process_group)
+    monkeypatch.setattr(dist, "destroy_process_group", lambda: None)
+    monkeypatch.setattr(node_ranks, "Ranks", lambda: SimpleNamespace(leads=False))
+    with node_ranks.joined():
+        pass
+    assert seen == {"cpu:gloo,cuda:nccl": "1"}

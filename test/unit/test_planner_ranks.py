@@ -1,11 +1,10 @@
-"""Two processes share a plan's candidates and find what one finds."""
+"""Several processes share a plan's candidates, and each of them finds what one alone finds."""
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -43,7 +42,7 @@ CONFIGS = {
     ),
     "fewer samples than ranks would like": CEMConfig(rollout=1, samples=3, topk=2, cem_steps=2),
 }
-RANKS = 2
+TOO_FEW_FOR_THREE = {"fewer samples than ranks": CEMConfig(rollout=1, samples=2, topk=2, cem_steps=2)}
 
 
 def model() -> VJEPAWorldModel:
@@ -64,50 +63,73 @@ def plans(config: CEMConfig, ranks: Ranks | None = None) -> list[PlanResult]:
     return [first, planner.plan(context, pose, goal, previous=first)]
 
 
-def join(rank: int, folder: str) -> Ranks:
+def join(rank: int, folder: str, count: int) -> Ranks:
     torch.set_num_threads(1)
     os.environ["GLOO_SOCKET_IFNAME"] = "lo"
-    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=RANKS)
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=count)
     return Ranks(timeout=20.0)
 
 
-def share(rank: int, folder: str) -> None:
-    """Rank 0 plans with every config and saves what it found; the other rank follows."""
-    ranks = join(rank, folder)
-    if rank:
-        follow(model(), ranks)
-    else:
-        torch.save({name: plans(config, ranks) for name, config in CONFIGS.items()}, f"{folder}/found")
+def share(rank: int, folder: str, count: int, configs: dict[str, CEMConfig]) -> None:
+    """Rank 0 plans with every config and the others follow; all save the plans and what they logged."""
+    logging.basicConfig(filename=f"{folder}/log{rank}", level=logging.WARNING)
+    ranks = join(rank, folder, count)
+    if ranks.leads:
+        ranks.announce("a model")
+        ranks.meet()
+        found = [plan for config in configs.values() for plan in plans(config, ranks)]
         ranks.announce(None)
+    else:
+        found = list(follow(ranks, lambda announced: model()))
+    torch.save(found, f"{folder}/found{rank}")
     dist.destroy_process_group()
 
 
-def lose(rank: int, folder: str) -> None:
+def lose(rank: int, folder: str, count: int) -> None:
     """Rank 1 dies when it is asked to plan; rank 0 saves what it is told."""
-    ranks = join(rank, folder)
-    if rank:
+    ranks = join(rank, folder, count)
+    if not ranks.leads:
         ranks.await_request()
         os._exit(0)
     try:
         plans(CONFIGS["published"], ranks)
     except RankLostError as error:
-        torch.save(str(error), f"{folder}/found")
+        Path(folder, "found").write_text(str(error))
     os._exit(0)
 
 
-def spawn(target: Callable[..., None], folder: Path) -> Any:
-    mp.spawn(target, args=(str(folder),), nprocs=RANKS)
-    return torch.load(folder / "found", weights_only=False)
+def found_by_ranks(folder: Path, count: int, configs: dict[str, CEMConfig]) -> list[list[PlanResult]]:
+    """The plans of each rank."""
+    mp.spawn(share, args=(str(folder), count, configs), nprocs=count)
+    return [torch.load(folder / f"found{rank}", weights_only=False) for rank in range(count)]
+
+
+def assert_same_as_alone(found: list[list[PlanResult]], configs: dict[str, CEMConfig]) -> None:
+    """Rank 0 found what a single process finds, and the others found the very same as rank 0."""
+    leader, *followers = found
+    alone = [plan for config in configs.values() for plan in plans(config)]
+    for mine, expected in zip(leader, alone, strict=True):
+        assert torch.allclose(mine.actions, expected.actions, atol=1e-5)
+        assert mine.energies == pytest.approx(expected.energies, rel=1e-5)
+        assert mine.candidate_steps == expected.candidate_steps
+    for theirs in followers:
+        for own, leading in zip(theirs, leader, strict=True):
+            assert torch.equal(own.actions, leading.actions)
+            assert torch.equal(own.elites, leading.elites)
+            assert (own.energies, own.candidate_steps) == (leading.energies, leading.candidate_steps)
 
 
 def test_two_ranks_find_what_one_finds(tmp_path: Path) -> None:
-    found = spawn(share, tmp_path)
-    for name, config in CONFIGS.items():
-        for mine, expected in zip(found[name], plans(config), strict=True):
-            assert torch.allclose(mine.actions, expected.actions, atol=1e-5), name
-            assert mine.energies == pytest.approx(expected.energies, rel=1e-5), name
-            assert mine.candidate_steps == expected.candidate_steps, name
+    assert_same_as_alone(found_by_ranks(tmp_path, 2, CONFIGS), CONFIGS)
+
+
+def test_more_ranks_than_samples_find_it_too_and_rank_0_alone_says_so(tmp_path: Path) -> None:
+    assert_same_as_alone(found_by_ranks(tmp_path, 3, TOO_FEW_FOR_THREE), TOO_FEW_FOR_THREE)
+    leading, *others = ((tmp_path / f"log{rank}").read_text() for rank in range(3))
+    assert leading.count("3 ranks for samples=2: some are not needed") == 1
+    assert others == ["", ""]
 
 
 def test_a_lost_rank_is_named_and_does_not_hang(tmp_path: Path) -> None:
-    assert "rank 0 of 2 lost another rank while planning" in spawn(lose, tmp_path)
+    mp.spawn(lose, args=(str(tmp_path), 2), nprocs=2)
+    assert "rank 0 of 2 lost another rank while planning" in (tmp_path / "found").read_text()

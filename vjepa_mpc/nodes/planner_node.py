@@ -29,7 +29,7 @@ from vjepa_mpc.nodes.model import make_controller
 from vjepa_mpc.nodes.optional_interfaces import MissingInterfaceError
 from vjepa_mpc.nodes.outputs import Outputs
 from vjepa_mpc.nodes.parameters import Settings
-from vjepa_mpc.nodes.ranks import follow, joined
+from vjepa_mpc.nodes.ranks import joined, plan_along
 from vjepa_mpc.nodes.reach_action import ReachAction
 from vjepa_mpc.planning import Ranks
 from vjepa_mpc.planning.goals import SubGoal
@@ -250,7 +250,7 @@ def main(args: list[str] | None = None) -> int:
     """Entry point of the executable ``planner_node``."""
     with joined() as ranks:
         if ranks is not None and not ranks.leads:
-            return follow(ranks)
+            return plan_along(ranks)
         return process.run(lambda: PlannerNode(ranks), args)
 
 

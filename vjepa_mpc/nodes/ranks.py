@@ -15,8 +15,7 @@ import torch
 import torch.distributed as dist
 
 from vjepa_mpc.nodes.model import load_as_announced
-from vjepa_mpc.nodes.parameters import ModelSettings
-from vjepa_mpc.planning import RankLostError, Ranks, plan_along
+from vjepa_mpc.planning import RankLostError, Ranks, follow
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +28,9 @@ def joined() -> Iterator[Ranks | None]:
         return
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        # Otherwise NCCL's watchdog thread ends this process when another one is gone, before the arm is at rest. So the
+        # planning thread waits for its peers itself, and a lost one is an exception there.
+        os.environ.setdefault("TORCH_NCCL_BLOCKING_WAIT", "1")
     dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
     ranks = Ranks()
     try:
@@ -40,18 +42,13 @@ def joined() -> Iterator[Ranks | None]:
         dist.destroy_process_group()
 
 
-def follow(ranks: Ranks) -> int:
+def plan_along(ranks: Ranks) -> int:
     """Load the world models that rank 0 loads and plan along until it ends; returns the exit status."""
     logging.basicConfig(level=logging.INFO, format=f"[%(levelname)s] [rank {ranks.rank}]: %(message)s")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C reaches all processes; rank 0 stops the arm, then us
-    model = None
     try:
-        while (request := ranks.await_request()) is not None:
-            if isinstance(request, ModelSettings):
-                model = load_as_announced(request)
-                ranks.meet()
-            else:
-                plan_along(model, request, ranks)
+        for _ in follow(ranks, load_as_announced):
+            pass
     except RankLostError as error:
         logger.error("%s", error)
         return 1

@@ -5,7 +5,7 @@ from vjepa_mpc.planning.budget import Pace
 from vjepa_mpc.planning.cem import CEMPlanner, PlanResult
 from vjepa_mpc.planning.config import PRESETS, CEMConfig
 from vjepa_mpc.planning.evaluation import l1_energy
-from vjepa_mpc.planning.follow import follow, plan_along
+from vjepa_mpc.planning.follow import follow
 from vjepa_mpc.planning.ranks import RankLostError, Ranks
 
 __all__ = [
@@ -21,5 +21,4 @@ __all__ = [
     "follow",
     "l1_energy",
     "measure_agreement",
-    "plan_along",
 ]
