@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from vjepa_mpc.control.pose import POSE_DIM
+from vjepa_mpc.planning.budget import TOLERATED_OVERRUN
 from vjepa_mpc.planning.cem import StoppedBy
 from vjepa_mpc.planning.goals import EndedSubGoal, Ending, check_image
-
-TOLERATED_OVERRUN = 0.05  # of the planner's deadline: what ends this much later still counts as in time
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -130,6 +130,10 @@ class ControlLoop:
         """Start the loop's thread."""
         self._thread.start()
 
+    def warm_up(self) -> float:
+        """Have the planning thread do everything once; returns the seconds. See :meth:`PlanningWorker.warm_up`."""
+        return self._worker.warm_up()
+
     def stop(self, timeout: float) -> bool:
         """Bring the arm to rest and end both threads; False when a plan being computed does not end in time."""
         self.call(self.deactivate)

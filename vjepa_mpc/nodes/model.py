@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from dataclasses import replace
 
@@ -20,8 +19,6 @@ from vjepa_mpc.worldmodel import (
     resolve_dtype,
     tune_process,
 )
-
-logger = logging.getLogger(__name__)
 
 
 def make_controller(settings: Settings, ranks: Ranks | None = None) -> VisualMPC:
@@ -42,7 +39,7 @@ def make_controller(settings: Settings, ranks: Ranks | None = None) -> VisualMPC
         ranks.meet()  # loading may take longer than a rank may be silent in a plan
     if chosen.compile:
         model.compile()
-    controller = VisualMPC(
+    return VisualMPC(
         model,
         settings.planner,
         crop=chosen.crop,
@@ -51,9 +48,6 @@ def make_controller(settings: Settings, ranks: Ranks | None = None) -> VisualMPC
         seed=chosen.seed,
         ranks=ranks,
     )
-    if chosen.warm_up:
-        logger.info("warmed up in %.1f s", controller.warm_up())
-    return controller
 
 
 def load_as_announced(settings: ModelSettings) -> VJEPAWorldModel:

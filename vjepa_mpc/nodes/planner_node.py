@@ -101,12 +101,23 @@ class PlannerNode(LifecycleNode):
         self.get_logger().info(f"world model loaded in {time.monotonic() - started:.1f} s")
         self._inputs = Inputs(self, settings)
         self._outputs = Outputs(self, settings)
-        self._loop = ControlLoop(settings, controller, self._inputs, self._outputs, self._reach, self._ros_seconds)
-        self._loop.start()
-        if self._ending:  # the signal came meanwhile
+        loop = ControlLoop(settings, controller, self._inputs, self._outputs, self._reach, self._ros_seconds)
+        loop.start()
+        ready = not settings.model.warm_up or self._warm_up(loop)
+        self._loop = loop
+        if self._ending or not ready:  # the signal came meanwhile, or the model cannot plan
             self._close()
             return TransitionCallbackReturn.FAILURE
         return super().on_configure(state)
+
+    def _warm_up(self, loop: ControlLoop) -> bool:
+        """Plan once before time matters; False, with the error in the log, when the model cannot."""
+        try:
+            self.get_logger().info(f"warmed up in {loop.warm_up():.1f} s")
+        except Exception as error:
+            self.get_logger().error(f"cannot plan: {error}")
+            return False
+        return True
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """From now on the arm may move."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,9 @@ from vjepa_mpc.control.cartesian import CartesianPose
 from vjepa_mpc.control.mpc import NoGoalError, VisualMPC
 from vjepa_mpc.control.step import MPCStep, Observation
 from vjepa_mpc.nodes.conversions import image_to_rgb
+from vjepa_mpc.nodes.job_queue import JobQueue
+
+_LONG = 3600.0  # seconds; a thread that only does jobs has no period
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,51 +64,49 @@ class PlanningWorker:
     def __init__(self, mpc: VisualMPC, deliver: Callable[[PlanOutcome], None]) -> None:
         self._mpc = mpc
         self._deliver = deliver
-        self._jobs: deque[Callable[[], None]] = deque()
-        self._changed = threading.Condition()
-        self._stopping = False
+        self._jobs = JobQueue("planning thread")
         # A daemon, because a step of a large model cannot be interrupted and must not keep the process alive.
         self._thread = threading.Thread(target=self._run, name="planner", daemon=True)
         self._thread.start()
 
+    def warm_up(self) -> float:
+        """Have the controller warm up on its thread, for which libraries prepare much; returns the seconds it took.
+
+        Raises:
+            StoppedError: the thread has stopped.
+            Exception: what the model raises.
+        """
+        return self._jobs.call(self._mpc.warm_up)
+
     def plan(self, request: PlanRequest) -> None:
         """Plan from an observation; the outcome is delivered later."""
-        self._submit(lambda: self._plan(request))
+        self._jobs.post(lambda: self._plan(request))
 
     def retract(self, step: MPCStep) -> None:
         """Undo a step that was not acted on."""
-        self._submit(lambda: self._mpc.retract(step))
+        self._jobs.post(lambda: self._mpc.retract(step))
 
     def restart(self) -> None:
         """Plan the next step from the measured pose alone; a grasp is kept."""
-        self._submit(self._mpc.restart)
+        self._jobs.post(self._mpc.restart)
 
     def forget(self) -> None:
         """Start from the measured pose and gripper closedness at the next step."""
-        self._submit(self._mpc.forget)
+        self._jobs.post(self._mpc.forget)
 
     def stop(self, timeout: float) -> bool:
-        """End the thread after the job at hand; False when that takes longer than ``timeout`` seconds."""
-        with self._changed:
-            self._stopping = True
-            self._changed.notify()
-        self._mpc.clear_goals()
+        """End the thread after the jobs at hand; False when that takes longer than ``timeout`` seconds."""
+        self._jobs.close()
+        self._mpc.clear_goals()  # a plan that is still to come ends at once
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
-    def _submit(self, job: Callable[[], None]) -> None:
-        with self._changed:
-            self._jobs.append(job)
-            self._changed.notify()
-
     def _run(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._jobs or self._stopping)
-                if self._stopping:
-                    return
-                job = self._jobs.popleft()
-            job()
+        try:
+            while self._jobs.run_until(time.monotonic() + _LONG):
+                pass
+        finally:
+            self._jobs.drop()
 
     def _plan(self, request: PlanRequest) -> None:
         started = time.monotonic()

@@ -12,8 +12,8 @@ import torch
 
 Clock = Callable[[], float]
 
-# Shares of a plan's time.
-_TOLERATED, _MOST_MARGIN = 0.05, 0.2
+# Shares of a plan's time: what ends so much late still counts as in time, and the most that is given up to be so.
+TOLERATED_OVERRUN, _MOST_MARGIN = 0.05, 0.2
 
 
 class Budget(Protocol):
@@ -103,7 +103,7 @@ class Deadline:
     def __init__(
         self, started: float, seconds: float, pace: Pace, device: torch.device, clock: Clock = time.perf_counter
     ) -> None:
-        margin = min(max(0.0, pace.delay - _TOLERATED * seconds), _MOST_MARGIN * seconds)
+        margin = min(max(0.0, pace.delay - TOLERATED_OVERRUN * seconds), _MOST_MARGIN * seconds)
         self._end = started + seconds - margin
         self._pace, self._device, self._clock = pace, device, clock
         self._running: tuple[int, float] | None = None
