@@ -11,12 +11,12 @@ import torch._dynamo
 from torch import Tensor
 from torch._dynamo import exc
 
-from vjepa_mpc.worldmodel.rollout import LatentRollout
+from vjepa_mpc.worldmodel.rollout import LatentRollout, Rollout
 
 logger = logging.getLogger(__name__)
 
 # Dynamo's own limit is 8 variants of a function, after which it runs the function plain without telling. Each step of
-# the horizon is a variant, and so is each number of candidates.
+# the horizon is a variant, and so is each micro-batch.
 _MOST_VARIANTS = 256
 # Beyond the limit Dynamo raises what is none of its other exceptions, and what older versions do not have.
 _COMPILE_ERRORS = (exc.TorchDynamoException, getattr(exc, "FailOnRecompileLimitHit", exc.TorchDynamoException))
@@ -34,9 +34,10 @@ class _Sizes(NamedTuple):
 class CompiledStep:
     """``LatentRollout.step``, compiled once for each shape; plain steps from the first failure on.
 
-    A plan of other sizes than those before it (candidates, micro-batch, horizon, observed frames) compiles again, which
-    takes up to some minutes and is logged with what has changed, as a warning when it is not the first time: plan once
-    with the final settings before time matters.
+    Candidates are filled up to the micro-batch, so that incomplete ones, which a deadline makes in any number, are of
+    the same shape; a single candidate has one of its own. A plan of other sizes than those before it compiles again,
+    which takes up to some minutes and is logged with what has changed, as a warning when it is not the first time: plan
+    once with the final settings before time matters.
 
     Args:
         backend: of ``torch.compile``.
@@ -49,9 +50,9 @@ class CompiledStep:
         self._latest: _Sizes | None = None
         self._failed = False
 
-    def wrap(self, rollout: LatentRollout) -> CompiledRollout:
-        """The rollout with compiled steps."""
-        return CompiledRollout(rollout, self)
+    def wrap(self, rollout: LatentRollout) -> Rollout:
+        """The rollout with compiled steps, if they can be compiled."""
+        return rollout if self._failed else CompiledRollout(rollout, self)
 
     def __call__(self, rollout: LatentRollout, actions: Tensor) -> Tensor:
         """See :meth:`LatentRollout.step`."""
@@ -90,7 +91,10 @@ class CompiledRollout:
 
     def step(self, actions: Tensor) -> Tensor:
         """See :meth:`LatentRollout.step`."""
-        return self._step(self._rollout, actions)
+        room, candidates = self._rollout.shape[0], len(actions)
+        if 1 < candidates < room:
+            actions = torch.cat([actions, actions[-1:].expand(room - candidates, -1)])
+        return self._step(self._rollout, actions)[:candidates]
 
     def reset(self) -> None:
         """See :meth:`LatentRollout.reset`."""
