@@ -94,10 +94,10 @@ def _model() -> tuple[Entry, ...]:
         Entry("device", "auto", "PyTorch device: auto, cpu, cuda, cuda:1 …"),
         Entry("dtype", "auto", "Precision; auto: what suits the device; int8, fp8: if plans agree.", choices=DTYPES),
         *agreement,
-        Entry("compile", False, "Compile the predictor with torch.compile; for GPUs, takes minutes once."),
+        Entry("compile", False, "Use torch.compile, on a GPU; other samples or another rollout cost minutes then."),
         Entry("warm_up", True, "Plan once when configured, so that the first plan is not late."),
         Entry("crop", "square", "How images are cropped: as in the notebook, or as in training.", choices=CROPS),
-        Entry("threads", 0, "CPU threads of PyTorch; 0: its own choice.", 0, 1024),
+        Entry("threads", 0, "CPU threads of PyTorch; 0: its own choice, which is 1 under torchrun.", 0, 1024),
         Entry("seed", 0, "Seed of the planner's samples.", 0, 2**31 - 1),
         Entry("autostart", True, "Configure and activate at start, without a lifecycle manager."),
     )
