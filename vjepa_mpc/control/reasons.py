@@ -100,7 +100,7 @@ class Reason(Enum):
     RANK_LOST = (
         Effect.FAULTS,
         "a process that shares the planning is gone",
-        "See its output and start all of them again; ~/resume tries once more.",
+        "~/resume cannot bring it back.",
     )
     PLAN_INVALID = (Effect.FAULTS, "the plan is unusable", "Check checkpoint and dtype, then call ~/resume.")
     DEADLINE_MISSED = (
