@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
-from vjepa_mpc.planning import CEMConfig, CEMPlanner, PlanResult, RankLostError, Ranks, follow
+from vjepa_mpc.planning import CEMConfig, CEMPlanner, PlanResult, RankLostError, Ranks, follow, l1_energy
+from vjepa_mpc.planning.ranks import Request
 from vjepa_mpc.worldmodel import ModelConfig, VJEPAWorldModel, build_world_model
 
 pytestmark = [
@@ -128,6 +131,13 @@ def test_more_ranks_than_samples_find_it_too_and_rank_0_alone_says_so(tmp_path: 
     leading, *others = ((tmp_path / f"log{rank}").read_text() for rank in range(3))
     assert leading.count("3 ranks for samples=2: some are not needed") == 1
     assert others == ["", ""]
+
+
+def test_a_plan_before_there_is_a_model_is_an_error_that_says_so() -> None:
+    request = Request(CEMConfig(), torch.empty(0), l1_energy, {})
+    ranks = cast("Ranks", SimpleNamespace(await_request=lambda: request))
+    with pytest.raises(ValueError, match="before it has announced a world model"):
+        next(follow(ranks, lambda announced: model()))
 
 
 def test_a_lost_rank_is_named_and_does_not_hang(tmp_path: Path) -> None:
