@@ -71,6 +71,12 @@ def test_after_warming_up_a_deadline_knows_how_long_predictions_take(model):
     assert step.stopped_by == "deadline" and step.plan_seconds < 0.15
 
 
+def test_warming_up_finds_out_that_predictions_are_no_numbers(model, monkeypatch):
+    monkeypatch.setattr(model, "encode", lambda images, crop="square": torch.full((1, 1, 3), torch.nan))
+    with pytest.raises(ValueError, match=r"float32 the world model predicts energies \(nan"):
+        VisualMPC(model, CONFIG).warm_up()
+
+
 def test_one_planner_serves_all_steps_of_a_gripper_intent(model, monkeypatch):
     made = []
 

@@ -202,6 +202,9 @@ class VisualMPC:
 
         Afterwards kernels are chosen, compiled and recorded for the settings as they are, and a deadline knows how
         long predictions take. The random numbers of the plans to come stay the same.
+
+        Raises:
+            ValueError: the model's predictions are not numbers, as when float16 is too narrow for its weights.
         """
         started = time.perf_counter()
         with self._lock:
@@ -215,6 +218,11 @@ class VisualMPC:
         patient = replace(config, cem_steps=iterations, deadline=None, stop_spread=0.0, cuda_graphs=False)
         planner = self._make_planner(patient)
         plan = planner.plan(latent, pose, latent)
+        if not all(map(math.isfinite, plan.energies)):
+            raise ValueError(
+                f"in {self._world_model.dtype} the world model predicts energies {plan.energies}: choose another "
+                "dtype, such as float32, or another checkpoint"
+            )
         if config.warm_start:
             planner.plan(latent, pose, latent, previous=plan)
         if config.deadline is not None or config.cuda_graphs:

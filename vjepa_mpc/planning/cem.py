@@ -314,7 +314,9 @@ class CEMPlanner:
         if not self.config.stop_spread:  # asking would wait for the device
             return False
         spread = search.spread / self._space.first_std
-        return float(spread[:, :GRIPPER].max()) < self.config.stop_spread
+        converged = float(spread[:, :GRIPPER].max()) < self.config.stop_spread
+        # Unlike devices may differ in the last bit, and a rank that stops alone would keep the others waiting.
+        return converged if self._ranks is None else bool(self._ranks.agree(converged))
 
     def _choose(self, search: Search, evaluate: AnyEvaluator) -> Tensor:
         """The sequence [H, 4] to execute."""
