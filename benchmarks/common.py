@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import statistics
@@ -19,10 +20,9 @@ from matplotlib.figure import Figure
 from vjepa_mpc.worldmodel import (
     VJEPAWorldModel,
     bundled_model_path,
-    keep_freed_memory,
     load_world_model,
     resolve_dtype,
-    set_cpu_threads,
+    tune_process,
 )
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -46,8 +46,7 @@ def arguments(description: str, dtype: str = "auto") -> argparse.ArgumentParser:
 def begin(options: argparse.Namespace) -> torch.dtype:
     """Apply the options; returns the dtype."""
     options.started, options.load_before = time.monotonic(), os.getloadavg()[0]
-    set_cpu_threads(options.threads)
-    keep_freed_memory()
+    tune_process(options.threads)
     torch.manual_seed(options.seed)
     return resolve_dtype(options.dtype, options.device)
 
@@ -62,18 +61,22 @@ def finish(
     dtype: torch.dtype,
     title: str,
     rows: Sequence[Row],
-    curves: Sequence[Row] = (),
+    *,
+    tables: Mapping[str, Sequence[Row]] | None = None,
+    notes: Sequence[str] = (),
     figure: Figure | None = None,
     **more: Any,
 ) -> None:
-    """Print the rows (and the points of curves) as tables; write them, and the plot, with the record of the machine."""
-    where = record(options, dtype)
-    text = "\n\n".join((f"## {title}", *(markdown(table) for table in (rows, curves) if table), _sentence(where)))
+    """Print the rows, further tables by their names, and notes; write them, and the plot, with the machine's record."""
+    tables, where = tables or {}, record(options, dtype)
+    parts = [f"## {title}", markdown(rows)]
+    parts += [f"### {name.capitalize()}\n\n{markdown(table)}" for name, table in tables.items() if table]
+    text = "\n\n".join((*parts, *notes, _sentence(where)))
     print(text)
     if not options.json:
         return
     options.json.parent.mkdir(parents=True, exist_ok=True)
-    content = {"title": title, **where, **more, "rows": list(rows), "curves": list(curves)}
+    content = {"title": title, **where, **more, "rows": list(rows), **tables, "notes": list(notes)}
     options.json.write_text(json.dumps(content, indent=1) + "\n")
     if figure is not None:
         image = options.json.with_suffix(".png")
@@ -101,19 +104,41 @@ def record(options: argparse.Namespace, dtype: torch.dtype) -> dict[str, Any]:
 
 
 def side_by_side(
-    contenders: Mapping[str, Callable[[], Any]], repeats: int, device: str, warm: bool = False
+    contenders: Mapping[str, Callable[[], Any]],
+    repeats: int,
+    device: str,
+    *,
+    warm: bool = False,
+    limit: float = math.inf,
 ) -> dict[str, list[float]]:
     """Seconds of each contender, run in turns so that a change of load meets all of them.
 
-    One untimed turn comes first, unless they are ``warm`` already.
+    One untimed turn comes first, unless they are ``warm`` already. After two timed ones no other begins once they have
+    taken ``limit`` seconds.
     """
+    if not warm:
+        for run in contenders.values():
+            run()
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
-    for turn in range(repeats if warm else repeats + 1):
+    started = time.perf_counter()
+    for turn in range(repeats):
+        if turn >= 2 and time.perf_counter() - started > limit:
+            break
         for name, run in contenders.items():
-            taken = timed(run, device)
-            if warm or turn:
-                seconds[name].append(taken)
+            seconds[name].append(timed(run, device))
     return seconds
+
+
+def row_or_failure(measure: Callable[[], Row], device: str) -> Row:
+    """What is measured; on a GPU, where a variant may not fit or not run, why it failed instead."""
+    try:
+        return measure()
+    except RuntimeError as error:
+        if not device.startswith("cuda"):
+            raise
+        failure = {"failed": f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"}
+    torch.cuda.empty_cache()  # only here, where the error's traceback no longer holds the tensors
+    return failure
 
 
 def timed(run: Callable[[], Any], device: str) -> float:
@@ -140,6 +165,11 @@ def spread(seconds: Sequence[float]) -> dict[str, float]:
     }
 
 
+def met_or_missed(missed: Sequence[str]) -> str:
+    """The verdict on requirements, given what was measured where one was missed."""
+    return f"**Missed** ({'; '.join(missed)})." if missed else "Met."
+
+
 def markdown(rows: Sequence[Row]) -> str:
     """Rows as a Markdown table; columns in the order in which they first appear."""
     names = list(dict.fromkeys(name for row in rows for name in row))
@@ -148,7 +178,9 @@ def markdown(rows: Sequence[Row]) -> str:
 
 
 def _cell(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if value is None:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value).replace("|", "\\|")
 
 
 def _significant(value: float) -> float:
