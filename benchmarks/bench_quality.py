@@ -56,6 +56,21 @@ OPTIONS: dict[str, dict[str, Any]] = {
 # The options' budgets: about 48, 96, 144 and 192 predictions; the presets have more. The number of samples is the same,
 # so that a shorter plan is the beginning of a longer one and costs no predictions of its own.
 SAMPLES, ELITES, ITERATIONS = 24, 4, (2, 4, 6, 8)
+# What the preset `realtime` would be without each of its choices.
+CHANGES: dict[str, dict[str, Any]] = {
+    "gaussian samples": {"sampling": "gaussian"},
+    "no kept elites": {"keep_elites": 0.0},
+    "mean no candidate": {"mean_candidate": False},
+    "mean executed": {"execute": "mean"},
+    "momentum 0.15, as published": {"momentum_mean": 0.15, "momentum_std": 0.15},
+    "momentum 0": {"momentum_mean": 0.0, "momentum_std": 0.0},
+    "32 samples, 4 elites": {"samples": 32, "topk": 4},
+    "128 samples, 16 elites": {"samples": 128, "topk": 16},
+    "4 elites": {"topk": 4},
+    "16 elites": {"topk": 16},
+    "4 iterations": {"cem_steps": 4},
+    "8 iterations": {"cem_steps": 8},
+}
 
 
 @dataclass(frozen=True)
@@ -86,6 +101,7 @@ def main() -> None:
     parser.add_argument("--presets", nargs="+", choices=sorted(PRESETS), default=["paper", "realtime", "cpu"])
     parser.add_argument("--reference", choices=sorted(PRESETS), default=REFERENCE, help="preset to compare with")
     parser.add_argument("--options", nargs="*", choices=list(OPTIONS), default=list(OPTIONS), help="regret curves")
+    parser.add_argument("--changes", action="store_true", help="also the preset realtime with each choice changed")
     parser.add_argument("--reach", type=int, default=20, help="closed-loop episodes of reaching, for each preset")
     parser.add_argument("--pick-place", type=int, default=4, help="the same for picking and placing")
     parser.add_argument("--slow-reach", type=int, default=4, help=f"instead, for presets of over {SLOW} predictions")
@@ -102,20 +118,21 @@ def main() -> None:
         problems = held_out_problems(_model(setting), options.problems, options.seed)
         planned = {name: jobs.plans(PRESETS[name], problems) for name in dict.fromkeys((options.reference, *presets))}
         configs = curve_configs(options.options)
-        curves = jobs.plans_of_all([config for _, config in configs], problems)
+        if options.changes:
+            configs += [(name, replace(PRESETS["realtime"], **change)) for name, change in CHANGES.items()]
+        one_by_one = jobs.plans_of_all([config for _, config in configs], problems)
         reference = gathered(planned[options.reference])
         rows = [preset_row(name, gathered(planned[name]), reference, loops[name]) for name in options.presets]
-        by_config = zip(*(job.result() for job in curves), strict=True)
-        points = [
-            {"preset": f"option: {name}", **against(summarised(plans), reference)}
-            for (name, _), plans in zip(configs, by_config, strict=True)
-        ]
+        by_config = [summarised(plans) for plans in zip(*(job.result() for job in one_by_one), strict=True)]
+    compared = [(name, against(plans, reference)) for (name, _), plans in zip(configs, by_config, strict=True)]
+    points = [{"preset": f"option: {name}", **row} for name, row in compared if name in OPTIONS]
+    changed = [{"preset": f"realtime, {name}", **row} for name, row in compared if name in CHANGES]
     common.finish(
         options,
         dtype,
         "Plan quality against predictions",
         rows,
-        tables={"curves": points},
+        tables={"curves": points} | ({"realtime, each choice changed": changed} if changed else {}),
         notes=verdict(rows),
         figure=plot(points, options.reference),
         reference=options.reference,
