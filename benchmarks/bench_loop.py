@@ -2,7 +2,7 @@
 
 Set-point jitter is how far the time between two set-points is from the period; latency is from a picture to its
 action; the overrun is how much longer than its deadline a plan took. There are some thousand set-points, but latency
-and overrun are of each plan: of 150 plans, one or two are worse than the 99th percentile.
+and overrun are of each plan: of 120 plans, one or two are worse than the 99th percentile.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def main() -> None:
     parser = common.arguments(__doc__.splitlines()[0])
     parser.add_argument("--preset", choices=sorted(PRESETS), default="cpu")
     parser.add_argument("--deadline", type=float, default=0.25, help="seconds a plan may take")
-    parser.add_argument("--plans", type=int, default=150, help="for each condition")
+    parser.add_argument("--plans", type=int, default=120, help="for each condition")
     parser.add_argument("--load", type=int, default=2, help="busy processes of the loaded condition")
     options = parser.parse_args()
     dtype = common.begin(options)

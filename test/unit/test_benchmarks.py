@@ -171,7 +171,7 @@ def test_quality_compares_presets_and_options(run: Run, tiny_model: str) -> None
     assert fast["energy_median"] > 0.0 and fast["success_rate_5cm"] in (0.0, 1.0)
     assert fast["problems"] == 2 and 1 <= fast["reach_steps"] <= 10
     published, early = content["curves"][:4], content["curves"][4:]
-    assert [row["candidate_steps"] for row in published] == [48, 96, 144, 192]
+    assert [row["candidate_steps"] for row in published] == [40, 80, 120, 160]
     assert len(early) == 4
 
 
