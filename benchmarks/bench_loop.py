@@ -124,7 +124,7 @@ def plot(measured: dict[str, Measured]) -> Figure:
             axes.plot(shares, np.percentile(values[name], shares), label=condition)
         axes.set(xlabel="percentile", ylabel=label)
         axes.grid(alpha=0.3)
-    figure.axes[0].set_yscale("log")
+    figure.axes[0].set(yscale="log", ylim=(0.01, None))
     figure.axes[0].legend()
     return figure
 

@@ -24,6 +24,7 @@ import common
 import numpy as np
 import torch
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 from problems import OneStepMemory, Problem, held_out_problems, plan_for, reached_energy
 
 from vjepa_mpc.planning import PRESETS, CEMConfig, CEMPlanner
@@ -134,7 +135,7 @@ def main() -> None:
         rows,
         tables={"curves": points} | ({"realtime, each choice changed": changed} if changed else {}),
         notes=verdict(rows),
-        figure=plot(points, options.reference),
+        figure=plot(points, rows, options.reference),
         reference=options.reference,
         endings=asdict(EARLY),
     )
@@ -309,21 +310,29 @@ def _closed_loop(setting: Setting, preset: str, task: str, episode: int) -> Epis
     return run(TASKS[task].sample(episode_generator(setting.seed, episode)), episode)
 
 
-def plot(rows: Sequence[common.Row], reference: str) -> Figure:
-    """Regret curves with their intervals."""
+def plot(points: Sequence[common.Row], presets: Sequence[common.Row], reference: str) -> Figure:
+    """Regret curves of the options with their intervals, and the presets beside them."""
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.subplots()
-    for name in dict.fromkeys(row["preset"] for row in rows):
-        points = [row for row in rows if row["preset"] == name]
-        steps, regret = ([row[key] for row in points] for key in ("candidate_steps", "regret_percent"))
-        low, high = zip(*(row["regret_interval"] for row in points), strict=True)
-        (line,) = axes.plot(steps, regret, marker="o", label=name.removeprefix("option: "))
-        axes.fill_between(steps, low, high, color=line.get_color(), alpha=0.12)
+    for name in dict.fromkeys(row["preset"] for row in points):
+        curve = [row for row in points if row["preset"] == name]
+        steps, regret = ([row[key] for row in curve] for key in ("candidate_steps", "regret_percent"))
+        low, high = zip(*(row["regret_interval"] for row in curve), strict=True)
+        (line,) = axes.plot(steps, regret, marker="o", markersize=4, label=name.removeprefix("option: "))
+        axes.fill_between(steps, low, high, color=line.get_color(), alpha=0.1)
+    for row, marker in zip(presets, "*sDv", strict=False):
+        if row["preset"] != reference:
+            place = {"color": "black", "marker": marker, "linestyle": "none", "label": f"preset {row['preset']}"}
+            axes.plot(row["candidate_steps"], row["regret_percent"], **place)
     axes.axhline(0.0, color="black", linewidth=0.8)
+    axes.set(xscale="log", xlabel="predictions a plan")
     axes.set_yscale("symlog", linthresh=0.1)
-    axes.set(xscale="log", xlabel="predictions a plan", ylabel=f"energy above the preset `{reference}`'s, median in %")
-    if rows:
-        axes.legend()
+    axes.set_ylim(bottom=-0.1)
+    axes.set_ylabel(f"energy above the preset {reference}'s, median in %")
+    axes.xaxis.set_major_locator(FixedLocator([50, 100, 200, 400, 800]))
+    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.legend(fontsize="small", ncols=2)
     return figure
 
 
