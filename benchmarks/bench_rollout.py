@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--horizons", type=int, nargs="+", default=[1, 2, 4, 8])
     parser.add_argument("--samples", type=int, nargs="+", help="candidates (default: 16 on a CPU, 64 256 800 on a GPU)")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--limit", type=float, default=20.0, help="seconds before a third turn or later ones")
+    parser.add_argument("--limit", type=float, default=30.0, help="seconds before a third turn or later ones")
     options = parser.parse_args()
     dtype = common.begin(options)
     on_gpu = options.device.startswith("cuda")
