@@ -171,14 +171,14 @@ def checked_pins(pins: Mapping[Any, float]) -> dict[int, float]:
     return checked
 
 
+# Each value's reason, with what it is worth where that was measured, is told in docs/performance.md.
 PRESETS: dict[str, CEMConfig] = {
     # The robot experiments of arXiv 2506.09985: a single long step, many samples.
     "paper": CEMConfig(rollout=1, samples=800, topk=10, cem_steps=10, maxnorm=0.075),
     # Upstream's notebook.
     "notebook": CEMConfig(rollout=2, samples=400, topk=10, cem_steps=10, maxnorm=0.05),
     # The energy of "paper" for a twentieth of its predictions (benchmarks/bench_quality.py): iCEM's kept elites, the
-    # mean as a candidate and the best of all executed, on evenly spread samples. Six iterations because what narrows
-    # the search is their number; 64 samples leave eight elites to fit four coordinates to.
+    # mean as a candidate and the best of all executed, on evenly spread samples.
     "realtime": CEMConfig(
         rollout=1,
         samples=64,
@@ -192,6 +192,6 @@ PRESETS: dict[str, CEMConfig] = {
         mean_candidate=True,
         execute="best",
     ),
-    # The bundled model on two CPU cores: twice a second.
+    # The published planner with nothing added, small enough for a plan or two a second of the bundled model on two cores.
     "cpu": CEMConfig(rollout=1, samples=100, topk=10, cem_steps=6, maxnorm=0.075),
 }

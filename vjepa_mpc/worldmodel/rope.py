@@ -66,5 +66,6 @@ def grid_positions(steps: int, height: int, width: int, first_step: int = 0) -> 
 
 def rotate(x: Tensor, table: RopeTable) -> Tensor:
     """Rotate queries or keys [..., tokens, head_dim] by a table of [tokens, head_dim]; the result is float32."""
-    swapped = torch.stack([x[..., 1::2], x[..., 0::2]], dim=-1).flatten(-2)
-    return torch.addcmul(x * table.cos, swapped, table.signed_sin)
+    swapped = torch.empty_like(x)  # filled in two strided copies, which is faster than stacking the two halves
+    swapped[..., 0::2], swapped[..., 1::2] = x[..., 1::2], x[..., 0::2]
+    return (x * table.cos).addcmul_(swapped, table.signed_sin)
