@@ -307,8 +307,12 @@ def plot(rows: Sequence[common.Row]) -> Figure:
     names = [f"{row['preset']}\n{row['variant']}" if several else row["preset"] for row in measured]
     medians = [row["plan_median_s"] for row in measured]
     below, above = ([abs(row[f"plan_{end}_s"] - row["plan_median_s"]) for row in measured] for end in ("min", "max"))
-    axes.bar(names, medians, yerr=[below, above], capsize=4)
+    axes.errorbar(names, medians, yerr=[below, above], fmt="o", capsize=4)
+    for name, median in zip(names, medians, strict=True):
+        axes.annotate(f"{median:.2g} s", (name, median), xytext=(8, 0), textcoords="offset points", va="center")
     axes.set(yscale="log", ylabel="seconds a plan")
+    axes.margins(x=0.2, y=0.2)
+    axes.yaxis.set_minor_formatter("")
     axes.tick_params("x", rotation=60 if several else 20)
     return figure
 
