@@ -332,7 +332,8 @@ def plot(points: Sequence[common.Row], presets: Sequence[common.Row], reference:
     axes.xaxis.set_major_locator(FixedLocator([50, 100, 200, 400, 800]))
     axes.xaxis.set_major_formatter(ScalarFormatter())
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.legend(fontsize="small", ncols=2)
+    if axes.lines[:-1]:  # beside the line at zero
+        axes.legend(fontsize="small", ncols=2)
     return figure
 
 

@@ -192,6 +192,6 @@ PRESETS: dict[str, CEMConfig] = {
         mean_candidate=True,
         execute="best",
     ),
-    # The published planner, small enough for a plan or two a second of the bundled model on two cores.
+    # The published planner, small enough for two or three plans a second of the bundled model on two cores.
     "cpu": CEMConfig(rollout=1, samples=100, topk=10, cem_steps=6, maxnorm=0.075),
 }
