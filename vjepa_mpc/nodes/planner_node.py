@@ -102,8 +102,9 @@ class PlannerNode(LifecycleNode):
         self._inputs = Inputs(self, settings)
         self._outputs = Outputs(self, settings)
         loop = ControlLoop(settings, controller, self._inputs, self._outputs, self._reach, self._ros_seconds)
-        loop.start()
+        # Before the loop's thread starts: a signal may end the process while a large model still compiles.
         ready = not settings.model.warm_up or self._warm_up(loop)
+        loop.start()
         self._loop = loop
         if self._ending or not ready:  # the signal came meanwhile, or the model cannot plan
             self._close()
