@@ -18,6 +18,7 @@ CORE = [
     # The same `cv2` module as opencv-python, without its Qt windows: those need X libraries that robots' computers,
     # containers and clusters lack, and nothing here opens a window.
     "opencv-python-headless>=4.8",
+    "pillow>=10.0",  # reads a picture's size before anything is decoded
     "pyyaml>=6.0",
     "safetensors>=0.4",
     "scipy>=1.13",
@@ -38,7 +39,6 @@ VIZ = [
 ]
 DEV = [
     "mypy>=1.10",
-    "pillow>=10.0",  # makes images of odd formats for the tests
     "psutil>=5.9",  # measures memory
     "pytest>=8.0",
     "pytest-timeout>=2.3",

@@ -20,13 +20,13 @@ import common
 import numpy as np
 from matplotlib.figure import Figure
 
-from vjepa_mpc.control.cartesian import CartesianPose
-from vjepa_mpc.control.limits import MotionLimits, WorkspaceBox
-from vjepa_mpc.control.mpc import VisualMPC
-from vjepa_mpc.control.setpoints import SetpointGenerator, SetpointSettings
-from vjepa_mpc.control.step import Observation
+from vjepa_mpc.controller.step import Observation
+from vjepa_mpc.controller.visual_mpc import VisualMPC
+from vjepa_mpc.geometry.cartesian import CartesianPose
+from vjepa_mpc.geometry.limits import MotionLimits, WorkspaceBox
+from vjepa_mpc.goals.sub_goal import SubGoal
+from vjepa_mpc.motion.setpoints import SetpointGenerator, SetpointSettings
 from vjepa_mpc.planning import PRESETS
-from vjepa_mpc.planning.goals import SubGoal
 from vjepa_mpc.worldmodel import VJEPAWorldModel
 
 POSE = np.array([0.5, 0.0, 0.2, 3.14, 0.0, 0.0, 0.0])

@@ -31,7 +31,7 @@ from vjepa_mpc.worldmodel import (
     VJEPAWorldModel,
     build_world_model,
 )
-from vjepa_mpc.worldmodel.kernels import linear
+from vjepa_mpc.worldmodel.vjepa.kernels import linear
 
 POSE = torch.tensor([0.5, 0.0, 0.2, 3.14, 0.0, 0.0, 0.0])
 VARIANTS = ("eager", "compile", "compile, graphs")

@@ -27,13 +27,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 from problems import OneStepMemory, Problem, held_out_problems, plan_for, reached_energy
 
+from vjepa_mpc.evaluation.evaluate import episode_generator, policy_runner
+from vjepa_mpc.evaluation.policies import EARLY, VisualPolicy
+from vjepa_mpc.evaluation.report import EpisodeRecord
+from vjepa_mpc.evaluation.statistics import median_interval, wilson_interval
 from vjepa_mpc.planning import PRESETS, CEMConfig, CEMPlanner
 from vjepa_mpc.sim import FrankaSim
 from vjepa_mpc.sim.tasks import TASKS
-from vjepa_mpc.training.evaluate import episode_generator, policy_runner
-from vjepa_mpc.training.policies import EARLY, VisualPolicy
-from vjepa_mpc.training.report import EpisodeRecord
-from vjepa_mpc.training.statistics import median_interval, wilson_interval
 from vjepa_mpc.worldmodel import VJEPAWorldModel, WorldModel, bundled_model_path, load_world_model, tune_process
 
 REFERENCE = "paper"

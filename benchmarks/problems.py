@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vjepa_mpc.evaluation.evaluate import episode_generator
 from vjepa_mpc.planning import CEMConfig, CEMPlanner, PlanResult
 from vjepa_mpc.sim import FrankaSim
 from vjepa_mpc.sim.tasks import PickPlaceTask, ReachTask
-from vjepa_mpc.training.evaluate import episode_generator
 from vjepa_mpc.worldmodel import WorldModel
-from vjepa_mpc.worldmodel.rollout import Rollout
+from vjepa_mpc.worldmodel.vjepa.rollout import Rollout
 
 
 @dataclass(frozen=True)
@@ -110,12 +110,12 @@ class _RememberedStep:
         self._rollout, self._known = rollout, known
 
     def step(self, actions: Tensor) -> Tensor:
-        """See :class:`~vjepa_mpc.worldmodel.rollout.Rollout`."""
+        """See :class:`~vjepa_mpc.worldmodel.vjepa.rollout.Rollout`."""
         key = actions.cpu().numpy().tobytes()
         if key not in self._known:
             self._known[key] = self._rollout.step(actions)
         return self._known[key]
 
     def reset(self) -> None:
-        """See :class:`~vjepa_mpc.worldmodel.rollout.Rollout`."""
+        """See :class:`~vjepa_mpc.worldmodel.vjepa.rollout.Rollout`."""
         self._rollout.reset()

@@ -22,7 +22,7 @@ from launch.actions import IncludeLaunchDescription
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch_testing.actions import ReadyToTest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "system"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 DOMAIN = int(os.environ.setdefault("ROS_DOMAIN_ID", str(101 + os.getpid() % 100)))
 STEPS = 6

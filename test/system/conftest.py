@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,11 +13,8 @@ pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 pytest.importorskip("vjepa_mpc.msg", reason="the package is not built: run `make build`")
 pytest.importorskip("vjepa_mpc.sim", reason="the simulator's packages are not installed")
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from fault_injector import FaultInjector
-from rig import Recorder, Rig, SimulatedArm, goal_picture
-
+from support.fault_injector import FaultInjector
+from support.rig import Recorder, Rig, SimulatedArm, goal_picture
 from vjepa_mpc.tools.processes import DomainLease, NodeProcess, local_environment
 
 

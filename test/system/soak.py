@@ -19,17 +19,17 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from fault_injector import FaultInjector
-from faults import scenarios
-from faults.case import LIMITS, PERIOD, SHORT_PLAN, TIMEOUT, Case, Planners
-from faults.catalogue import MODEL_FAULTS, STREAM_FAULTS
-from faults.report import CaseRecord
-from rig import ROOT, Recorder, Rig, SimulatedArm, goal_picture
 from std_srvs.srv import Trigger
 
-from vjepa_mpc.tools.demo_link import LinkError
+from support.fault_injector import FaultInjector
+from support.rig import ROOT, Recorder, Rig, SimulatedArm, goal_picture
+from system.faults import scenarios
+from system.faults.case import LIMITS, PERIOD, SHORT_PLAN, TIMEOUT, Case, Planners
+from system.faults.catalogue import MODEL_FAULTS, STREAM_FAULTS
+from system.faults.report import CaseRecord
+from vjepa_mpc.tools.demo.link import LinkError
 from vjepa_mpc.tools.processes import DomainLease, local_environment
 
 # Far enough from each other that there is always a way to go; high enough not to touch the block.

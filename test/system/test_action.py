@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from action_msgs.msg import GoalStatus
 from rclpy.action import ActionClient
-from rig import FAST, Recorder, Rig
 from sensor_msgs.msg import CompressedImage
 from vjepa_mpc.action import ReachGoal
 from vjepa_mpc.msg import PlanStatus
 
-from vjepa_mpc.nodes.conversions import encode_png
+from support.rig import FAST, Recorder, Rig
+from vjepa_mpc.images import encode_png
 from vjepa_mpc.tools.processes import NodeProcess
 
 Result = ReachGoal.Result

@@ -10,13 +10,13 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from fault_injector import FaultInjector
 from geometry_msgs.msg import PoseStamped
-from rig import FAST, Recorder, Rig
 from sensor_msgs.msg import CompressedImage, Image
 from vjepa_mpc.msg import PlanStatus
 
-from vjepa_mpc.nodes.conversions import encode_png
+from support.fault_injector import FaultInjector
+from support.rig import FAST, Recorder, Rig
+from vjepa_mpc.images import encode_png
 from vjepa_mpc.tools.processes import NodeProcess
 
 SMALL = np.zeros((8, 8, 3), np.uint8)

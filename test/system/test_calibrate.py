@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from geometry_msgs.msg import PoseStamped
-from rig import PROFILE, ROOT, Recorder, Rig
 from scipy.spatial.transform import Rotation
 
-from vjepa_mpc.control.calibration import load_rotation
+from support.rig import PROFILE, ROOT, Recorder, Rig
+from vjepa_mpc.calibration.fit import load_rotation
 from vjepa_mpc.tools.processes import DomainLease, NodeProcess
 
 TURN = -20.0  # degrees, of the camera about the vertical

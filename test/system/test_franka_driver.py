@@ -20,14 +20,14 @@ from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped
 from rclpy.qos import QoSProfile
-from rig import ROOT, Rig
 from std_msgs.msg import Bool, Float64MultiArray
 from std_srvs.srv import SetBool, Trigger
 from vjepa_mpc.msg import PlanStatus
 from vjepa_mpc.srv import RenderGoal, SetGoal
 
-from vjepa_mpc.nodes.conversions import pose_message
-from vjepa_mpc.tools.demo_link import DemoLink
+from support.rig import ROOT, Rig
+from vjepa_mpc.ros.common.conversions import pose_message
+from vjepa_mpc.tools.demo.link import DemoLink
 from vjepa_mpc.tools.processes import NodeProcess
 
 ADDRESS = "127.1.0.2"

@@ -13,18 +13,19 @@ from typing import Any
 import numpy as np
 import pytest
 import rclpy
-import stand_ins
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from rig import FAST, Recorder, Rig
 from vjepa_mpc.msg import PlanStatus
 
-from vjepa_mpc.control.gripper import CLOSED, OPEN, GripperJoint
-from vjepa_mpc.control.reasons import Reason
-from vjepa_mpc.nodes import gripper_output, optional_interfaces
-from vjepa_mpc.nodes.gripper_output import GripperAction
+from support import stand_ins
+from support.rig import FAST, Recorder, Rig
+from vjepa_mpc.controller.gripper import CLOSED, OPEN, GripperJoint
+from vjepa_mpc.ros.common import optional_interfaces
+from vjepa_mpc.ros.outputs import gripper as gripper_output
+from vjepa_mpc.ros.outputs.gripper import GripperAction
+from vjepa_mpc.safety.reasons import Reason
 from vjepa_mpc.tools.processes import NodeProcess
 
 NAME = "hand/gripper_action"

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from lifecycle_msgs.srv import GetState
-from rig import FAST, Recorder, Rig, SimulatedArm
 from std_srvs.srv import SetBool, Trigger
 from vjepa_mpc.msg import PlanStatus
 from vjepa_mpc.srv import SetGoal
 
+from support.rig import FAST, Recorder, Rig, SimulatedArm
 from vjepa_mpc.tools.processes import NodeProcess
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rig import Rig
 from vjepa_mpc.msg import PlanStatus
+
+from support.rig import Rig
 
 
 def test_a_change_in_flight_takes_effect_and_the_goal_goes_on(rig: Rig, picture: np.ndarray) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from rig import GOAL, Recorder, Rig
 
+from support.rig import GOAL, Recorder, Rig
 from vjepa_mpc.tools.processes import NodeProcess
 
 STEPS = 10

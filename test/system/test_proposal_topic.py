@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from rig import ROOT, Recorder, Rig
 from std_msgs.msg import Float64MultiArray
 
+from support.rig import ROOT, Recorder, Rig
 from vjepa_mpc.tools.processes import NodeProcess
 
 PROPOSED = (-0.07, 0.07, -0.07)  # by the README's example, and nearly the way from start to goal

@@ -13,15 +13,15 @@ import numpy as np
 import psutil
 import pytest
 import torch.distributed as dist
-from rig import FAST, Recorder, Rig, SimulatedArm
 from std_srvs.srv import Trigger
 from vjepa_mpc.msg import PlanStatus
 
+from support.rig import FAST, Recorder, Rig, SimulatedArm
 from vjepa_mpc.tools.processes import NodeProcess
 
 pytestmark = pytest.mark.skipif(not dist.is_available(), reason="this PyTorch has no torch.distributed")
 
-MODULES = Path(__file__).parent
+MODULES = Path(__file__).parents[1]
 END_TIMEOUT = 20.0  # seconds; torchrun kills after 30 what did not end by itself
 LONG_PLAN = {"samples": 2000, "cem_steps": 50}  # takes many seconds
 
@@ -43,7 +43,7 @@ def under_torchrun(sim: SimulatedArm, link: Recorder, domain: int, tmp_path: Pat
     link.forget_planner()
     environment = {"PYTHONPATH": os.pathsep.join([str(MODULES), os.environ.get("PYTHONPATH", "")])}
     process = Rig.start_planner(
-        tmp_path / "planner_node.log", domain, module="planner_on_two_ranks", environment=environment, **FAST
+        tmp_path / "planner_node.log", domain, module="support.planner_on_two_ranks", environment=environment, **FAST
     )
     with ready(process, link) as rig:
         yield rig

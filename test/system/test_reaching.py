@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from rig import GOAL, START, Rig
 from vjepa_mpc.msg import PlanStatus
 
-from vjepa_mpc.nodes.conversions import encode_png
+from support.rig import GOAL, START, Rig
+from vjepa_mpc.images import encode_png
 
 STEPS = 10
 ARRIVED = 0.025  # metres

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from rig import Rig
 
-from vjepa_mpc.nodes.conversions import encode_png
+from support.rig import Rig
+from vjepa_mpc.images import encode_png
 from vjepa_mpc.tools.processes import local_environment
 
 

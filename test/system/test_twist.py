@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from geometry_msgs.msg import PoseStamped, TwistStamped
 from rclpy.qos import QoSProfile
-from rig import DEFAULTS, GOAL, LIMITS, Recorder, Rig
 
-from vjepa_mpc.nodes.conversions import pose_message, seconds
+from support.rig import DEFAULTS, GOAL, LIMITS, Recorder, Rig
+from vjepa_mpc.ros.common.conversions import pose_message, seconds
 from vjepa_mpc.tools.processes import NodeProcess
 
 TWISTS = "servo_node/delta_twist_cmds"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from golden import GoldenModel, golden_model, reference, relative_error
 
-from vjepa_mpc.control.pose import integrate_pose, pose_difference
+from support.golden import GoldenModel, golden_model, reference, relative_error
+from vjepa_mpc.geometry.pose import integrate_pose, pose_difference
 from vjepa_mpc.planning import CEMConfig, CEMPlanner
 from vjepa_mpc.worldmodel.preprocess import preprocess
 

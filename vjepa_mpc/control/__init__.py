@@ -1,1 +1,1 @@
-"""The control loop: poses, goals in sequence, supervision and set-points. Nothing here imports ROS."""
+"""Former home of what now lives in :mod:`vjepa_mpc.geometry`; goes with the release after 0.2.0."""

@@ -1,12 +1,12 @@
 """Planning: goals in sequence, and the cross-entropy method that finds the next action."""
 
 from vjepa_mpc.planning.agreement import AgreementBounds, admit_quantised, measure_agreement
-from vjepa_mpc.planning.budget import Pace
-from vjepa_mpc.planning.cem import CEMPlanner, PlanResult
+from vjepa_mpc.planning.compute.budget import Pace
+from vjepa_mpc.planning.compute.evaluation import l1_energy
+from vjepa_mpc.planning.compute.follow import follow
+from vjepa_mpc.planning.compute.ranks import RankLostError, Ranks
 from vjepa_mpc.planning.config import PRESETS, CEMConfig
-from vjepa_mpc.planning.evaluation import l1_energy
-from vjepa_mpc.planning.follow import follow
-from vjepa_mpc.planning.ranks import RankLostError, Ranks
+from vjepa_mpc.planning.planner import CEMPlanner, PlanResult
 
 __all__ = [
     "PRESETS",

@@ -17,14 +17,14 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 from vjepa_mpc.planning.actions import ActionSpace
-from vjepa_mpc.planning.budget import Unlimited
-from vjepa_mpc.planning.cem import CEMPlanner, PlanResult
+from vjepa_mpc.planning.compute.budget import Unlimited
+from vjepa_mpc.planning.compute.evaluation import Evaluator, Objective, choose_micro_batch, l1_energy
 from vjepa_mpc.planning.config import CEMConfig
-from vjepa_mpc.planning.evaluation import Evaluator, Objective, choose_micro_batch, l1_energy
-from vjepa_mpc.planning.sampling import make_sampler
-from vjepa_mpc.worldmodel.quantised import UnsupportedPrecisionError, quantise
-from vjepa_mpc.worldmodel.rollout import Rollout
-from vjepa_mpc.worldmodel.world_model import VJEPAWorldModel, WorldModel
+from vjepa_mpc.planning.planner import CEMPlanner, PlanResult
+from vjepa_mpc.planning.samplers.samplers import make_sampler
+from vjepa_mpc.worldmodel.speed.quantised import UnsupportedPrecisionError, quantise
+from vjepa_mpc.worldmodel.vjepa.rollout import Rollout
+from vjepa_mpc.worldmodel.vjepa.world_model import VJEPAWorldModel, WorldModel
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vjepa_mpc.planning.update import Distribution, Elites, Update, select_elites
+from vjepa_mpc.planning.updates.updates import Distribution, Elites, Update, select_elites
 
 
 class Search:

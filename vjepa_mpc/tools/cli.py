@@ -15,10 +15,16 @@ from vjepa_mpc import __version__
 # Sub-command: (its module, which offers add_arguments(parser) and main(args) -> int; what it does).
 COMMANDS = {
     "train": ("vjepa_mpc.training.train", "train a world model on data from the simulator"),
-    "evaluate": ("vjepa_mpc.training.evaluate", "measure a model in the simulator on held-out seeds, beside baselines"),
-    "calibrate-sim": ("vjepa_mpc.training.calibrate_sim", "measure camera calibration in the simulator, turn by turn"),
+    "evaluate": (
+        "vjepa_mpc.evaluation.evaluate",
+        "measure a model in the simulator on held-out seeds, beside baselines",
+    ),
+    "calibrate-sim": (
+        "vjepa_mpc.evaluation.calibrate_sim",
+        "measure camera calibration in the simulator, turn by turn",
+    ),
     "compare-endings": (
-        "vjepa_mpc.training.compare_endings",
+        "vjepa_mpc.evaluation.compare_endings",
         "compare sub-goals that end by their budgets with ones that end by energy and plateau",
     ),
     "convert": ("vjepa_mpc.worldmodel.convert", "strip a checkpoint into safetensors with its config embedded"),

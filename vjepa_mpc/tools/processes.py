@@ -16,10 +16,10 @@ from types import TracebackType
 # Nodes of this package are run as modules with this interpreter, so that they are found without a ROS installation
 # having been sourced, and the source tree's ones when working in it.
 MODULES = {
-    "calibrate": "vjepa_mpc.nodes.calibrate",
-    "franka_driver": "vjepa_mpc.nodes.franka_driver",
-    "planner_node": "vjepa_mpc.nodes.planner_node",
-    "sim_node": "vjepa_mpc.nodes.sim_node",
+    "calibrate": "vjepa_mpc.ros.calibrate.node",
+    "franka_driver": "vjepa_mpc.ros.franka.node",
+    "planner_node": "vjepa_mpc.ros.planner.node",
+    "sim_node": "vjepa_mpc.ros.sim.node",
 }
 STOP_TIMEOUT = 10.0  # seconds
 # A parent that is killed cannot stop its nodes; on Linux the kernel does it then.

@@ -13,8 +13,8 @@ from rclpy.task import Future
 from rclpy.utilities import remove_ros_args
 from sensor_msgs.msg import CompressedImage
 
+from vjepa_mpc.images import decode_image, read_image_bytes
 from vjepa_mpc.msg import PlanStatus
-from vjepa_mpc.nodes.conversions import decode_image, read_image_bytes
 from vjepa_mpc.srv import SetGoal
 
 

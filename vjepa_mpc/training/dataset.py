@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vjepa_mpc.control.pose import pose_difference
+from vjepa_mpc.geometry.pose import pose_difference
 
 FILES = ("images", "states", "blocks")
 

@@ -19,11 +19,11 @@ from vjepa_mpc.training.dataset import Clips, EpisodeDataset
 from vjepa_mpc.training.keypoints import KeypointHead
 from vjepa_mpc.training.labels import LabelHeads, foreground_weights, frame_labels, patch_colours
 from vjepa_mpc.training.normalisation import ACTION_STD_FLOOR, STATE_STD_FLOOR, Normaliser, fit_normaliser
-from vjepa_mpc.worldmodel.config import ModelConfig
-from vjepa_mpc.worldmodel.encoder import Encoder
-from vjepa_mpc.worldmodel.layers import layer_norm_features
-from vjepa_mpc.worldmodel.predictor import Predictor
 from vjepa_mpc.worldmodel.preprocess import preprocess_batch
+from vjepa_mpc.worldmodel.vjepa.config import ModelConfig
+from vjepa_mpc.worldmodel.vjepa.encoder import Encoder
+from vjepa_mpc.worldmodel.vjepa.layers import layer_norm_features
+from vjepa_mpc.worldmodel.vjepa.predictor import Predictor
 
 
 class Networks(nn.Module):

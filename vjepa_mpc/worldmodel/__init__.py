@@ -1,14 +1,14 @@
 """World models: V-JEPA 2 encoder and V-JEPA 2-AC predictor, exact to the published weights."""
 
 from vjepa_mpc.worldmodel.checkpoint import CheckpointError, bundled_model_path, load_world_model, save_world_model
-from vjepa_mpc.worldmodel.config import MODEL_CONFIGS, EncoderConfig, ModelConfig, PredictorConfig
-from vjepa_mpc.worldmodel.encoder import Encoder
 from vjepa_mpc.worldmodel.point_mass import PointMassWorldModel
-from vjepa_mpc.worldmodel.precision import resolve_dtype
-from vjepa_mpc.worldmodel.predictor import Predictor
-from vjepa_mpc.worldmodel.quantised import QUANTISATIONS, UnsupportedPrecisionError, quantise
-from vjepa_mpc.worldmodel.tuning import tune_process
-from vjepa_mpc.worldmodel.world_model import VJEPAWorldModel, WorldModel, build_world_model
+from vjepa_mpc.worldmodel.speed.precision import resolve_dtype
+from vjepa_mpc.worldmodel.speed.quantised import QUANTISATIONS, UnsupportedPrecisionError, quantise
+from vjepa_mpc.worldmodel.speed.tuning import tune_process
+from vjepa_mpc.worldmodel.vjepa.config import MODEL_CONFIGS, EncoderConfig, ModelConfig, PredictorConfig
+from vjepa_mpc.worldmodel.vjepa.encoder import Encoder
+from vjepa_mpc.worldmodel.vjepa.predictor import Predictor
+from vjepa_mpc.worldmodel.vjepa.world_model import VJEPAWorldModel, WorldModel, build_world_model
 
 __all__ = [
     "MODEL_CONFIGS",

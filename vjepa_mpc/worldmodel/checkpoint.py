@@ -16,8 +16,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from vjepa_mpc.worldmodel.config import MODEL_CONFIGS, ModelConfig
-from vjepa_mpc.worldmodel.world_model import StateDict, VJEPAWorldModel, build_world_model
+from vjepa_mpc.worldmodel.vjepa.config import MODEL_CONFIGS, ModelConfig
+from vjepa_mpc.worldmodel.vjepa.world_model import StateDict, VJEPAWorldModel, build_world_model
 
 PARTS = ("encoder", "predictor")
 # Published training wraps the networks; the wrappers' names stay in the keys.

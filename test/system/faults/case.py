@@ -12,18 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from fault_injector import FaultInjector
 from rcl_interfaces.srv import GetParameters
-from rig import FAST, ROOT, Recorder, Rig, limits
-from setpoint_checks import ENGAGED, Recording
 from std_srvs.srv import Trigger
 from vjepa_mpc.msg import PlanStatus
 
-from faults.catalogue import PLAN_DEADLINE
-from faults.faulty_planner import FAULT_FILE, PRINTED
-from faults.report import CaseRecord
-from vjepa_mpc.nodes.conversions import seconds
-from vjepa_mpc.tools.demo_link import is_active
+from support.fault_injector import FaultInjector
+from support.rig import FAST, ROOT, Recorder, Rig, limits
+from support.setpoint_checks import ENGAGED, Recording
+from system.faults.catalogue import PLAN_DEADLINE
+from system.faults.faulty_planner import FAULT_FILE, PRINTED
+from system.faults.report import CaseRecord
+from vjepa_mpc.ros.common.conversions import seconds
+from vjepa_mpc.tools.demo.link import is_active
 from vjepa_mpc.tools.processes import NodeProcess
 
 # Slow motion lasts long enough for a fault to come in the midst of it, slow-ish plans for one in mid-plan.
@@ -69,7 +69,7 @@ class Planners:
             self._folder / f"planner_node_{self._starts}.log",
             self._domain,
             FaultInjector.REMAPPINGS,
-            "faults.faulty_planner",
+            "system.faults.faulty_planner",
             {FAULT_FILE: str(self._order), "PYTHONPATH": python_path()},
             limits__linear_speed=str(SPEED),
             plan_deadline=str(PLAN_DEADLINE),
@@ -105,7 +105,7 @@ class Planners:
 
 def python_path() -> str:
     """PYTHONPATH of processes that run modules of the tests."""
-    return os.pathsep.join([str(ROOT / "test/system"), os.environ.get("PYTHONPATH", "")])
+    return os.pathsep.join([str(ROOT / "test"), os.environ.get("PYTHONPATH", "")])
 
 
 class Case:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from builtin_interfaces.msg import Time
-from fault_injector import Alteration, FaultInjector, shift_stamp
-from rig import limits
+
+from support.fault_injector import Alteration, FaultInjector, shift_stamp
+from support.rig import limits
 
 JUMP = 0.5  # metres
 OLD = 10.0  # seconds
@@ -201,7 +202,7 @@ STREAM_FAULTS = (
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFault:
-    """Something that the world model does, see :mod:`faults.faulty_planner`.
+    """Something that the world model does, see :mod:`system.faults.faulty_planner`.
 
     Attributes:
         name: of the case.

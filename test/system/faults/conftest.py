@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from fault_injector import FaultInjector
-from rig import ROOT, Recorder, Rig
 
-from faults import report
-from faults.case import LIMITS, PERIOD, SPEED, Case, Planners
-from faults.report import CaseRecord
+from support.fault_injector import FaultInjector
+from support.rig import ROOT, Recorder, Rig
+from system.faults import report
+from system.faults.case import LIMITS, PERIOD, SPEED, Case, Planners
+from system.faults.report import CaseRecord
 
 RESULTS = ROOT / "results"
 

@@ -1,4 +1,4 @@
-"""The planner node with a world model that fails when told to. Run as ``python -m faults.faulty_planner``.
+"""The planner node with a world model that fails when told to. Run as ``python -m system.faults.faulty_planner``.
 
 What to do is read from the file that the environment's FAULT_FILE names, at every prediction: nothing, ``raise``,
 ``nan``, or ``slow SECONDS``. When it is done, and when a plan is begun, is printed by the system's clock.
@@ -14,7 +14,8 @@ from typing import Any
 
 from torch import Tensor
 
-from vjepa_mpc.nodes import model, planner_node
+from vjepa_mpc.ros.planner import model
+from vjepa_mpc.ros.planner import node as planner_node
 
 FAULT_FILE = "FAULT_FILE"
 PRINTED = "faulty model at"

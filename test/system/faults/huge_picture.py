@@ -6,11 +6,12 @@ import sys
 import time
 
 import rclpy
-from fault_injector import FaultInjector
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CompressedImage, Image
 from vjepa_mpc.srv import SetGoal
+
+from support.fault_injector import FaultInjector
 
 SIDE = 8165  # pixels: 200 MB of RGB
 TIMEOUT = 60.0  # seconds

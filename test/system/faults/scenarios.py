@@ -7,16 +7,16 @@ import time
 import numpy as np
 from geometry_msgs.msg import PoseStamped
 from lifecycle_msgs.srv import ChangeState
-from rig import SimulatedArm
 from sensor_msgs.msg import CompressedImage
-from setpoint_checks import ENGAGED
 from std_srvs.srv import SetBool, Trigger
 from vjepa_mpc.srv import SetGoal
 
-from faults.case import LIMITS, TIMEOUT, Case, wait
-from faults.catalogue import ModelFault, StreamFault
-from vjepa_mpc.nodes.control_loop import PUBLISHER_CHECK_PERIOD
-from vjepa_mpc.nodes.conversions import encode_png
+from support.rig import SimulatedArm
+from support.setpoint_checks import ENGAGED
+from system.faults.case import LIMITS, TIMEOUT, Case, wait
+from system.faults.catalogue import ModelFault, StreamFault
+from vjepa_mpc.images import encode_png
+from vjepa_mpc.loop.control_loop import PUBLISHER_CHECK_PERIOD
 
 
 def inject(case: Case, fault: StreamFault) -> None:

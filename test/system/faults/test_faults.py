@@ -14,18 +14,18 @@ import numpy as np
 import pytest
 from rcl_interfaces.srv import SetParametersAtomically
 from rclpy.parameter import Parameter
-from rig import BLOCK, START, SimulatedArm
 from sensor_msgs.msg import CompressedImage
-from setpoint_checks import ENGAGED
 from std_srvs.srv import Trigger
 from vjepa_mpc.msg import PlanStatus
 from vjepa_mpc.srv import SetGoal
 
-from faults import scenarios
-from faults.case import LIMITS, PERIOD, TIMEOUT, Case, python_path, wait
-from faults.catalogue import MODEL_FAULTS, STREAM_FAULTS, ModelFault, StreamFault
-from vjepa_mpc.nodes.control_loop import PUBLISHER_CHECK_PERIOD
-from vjepa_mpc.nodes.conversions import encode_png
+from support.rig import BLOCK, START, SimulatedArm
+from support.setpoint_checks import ENGAGED
+from system.faults import scenarios
+from system.faults.case import LIMITS, PERIOD, TIMEOUT, Case, python_path, wait
+from system.faults.catalogue import MODEL_FAULTS, STREAM_FAULTS, ModelFault, StreamFault
+from vjepa_mpc.images import encode_png
+from vjepa_mpc.loop.control_loop import PUBLISHER_CHECK_PERIOD
 
 CASES = 30
 ELSEWHERE = START + np.array([0.0, -0.1, 0.03, 0.0, 0.0, 0.0, 0.0])

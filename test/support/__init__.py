@@ -1,0 +1,1 @@
+"""What the tests share: rigs, stand-ins and reference data."""

@@ -1,0 +1,139 @@
+"""Summaries, the table, exit codes and the JSON of an evaluation."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from vjepa_mpc.evaluation import calibrate_sim, compare_endings, evaluate
+from vjepa_mpc.evaluation.report import EpisodeRecord, summarise, table
+from vjepa_mpc.worldmodel import build_world_model, save_world_model
+
+TINY = {
+    "img_size": 32,
+    "patch_size": 16,
+    "tubelet_size": 2,
+    "encoder": {"embed_dim": 12, "depth": 1, "num_heads": 1},
+    "predictor": {"embed_dim": 12, "predictor_embed_dim": 12, "depth": 1, "num_heads": 1},
+}
+
+
+def _record(episode: int, final: float, replan: tuple[float, ...] = (0.3,)) -> EpisodeRecord:
+    return EpisodeRecord(
+        episode=episode,
+        success=final <= 0.025,
+        start_distance=0.2,
+        final_distance=final,
+        final_closedness=0.0,
+        steps=10,
+        replan_seconds=replan,
+    )
+
+
+def test_summary() -> None:
+    summary = summarise([_record(0, 0.01), _record(1, 0.02, (0.5, 0.4)), _record(2, 0.04), _record(3, 0.08)])
+    assert summary["success_rate"] == 0.5
+    assert summary["median_final_distance_m"] == pytest.approx(0.03)
+    assert summary["success_rate_2_5cm"] == 0.5 and summary["success_rate_5cm"] == 0.75
+    assert summary["replan_seconds_median"] == pytest.approx(0.3)
+    low, high = summary["intervals_95"]["success_rate"]
+    assert low < 0.5 < high
+
+
+def test_table_has_a_row_each_and_lines_up() -> None:
+    summaries = {"model": summarise([_record(0, 0.01)]), "no motion": summarise([_record(0, 0.2, ())])}
+    title, header, rule, *rows = table("reach", summaries, 1).splitlines()
+    assert "reach: 1 episodes" in title and "replan" in header
+    assert len(rows) == 2 and {len(line) for line in (header, *rows)} == {len(rule)}
+    assert "100 %" in rows[0] and "0.30 s" in rows[0] and rows[1].startswith("no motion")
+
+
+def test_episodes_are_seeded_one_by_one() -> None:
+    draws = [evaluate.episode_generator(seed, episode).random() for seed, episode in ((0, 0), (0, 1), (1, 0), (0, 0))]
+    assert draws[0] == draws[3] and len(set(draws)) == 3
+
+
+@pytest.fixture
+def untrained(tmp_path: Path) -> Path:
+    world_model = build_world_model(TINY)
+    path = tmp_path / "untrained.safetensors"
+    save_world_model(path, TINY, world_model.encoder.state_dict(), world_model.predictor.state_dict())
+    return path
+
+
+def _arguments(*words: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    evaluate.add_arguments(parser)
+    return parser.parse_args(words)
+
+
+@pytest.mark.sim
+def test_whole_command_on_an_untrained_model(
+    untrained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "folder" / "result.json"
+    words = ("--task", "gripper", "--episodes", "1", "--seed", "5", "--model", str(untrained), "--json", str(out))
+    code = evaluate.main(_arguments(*words))
+    document = json.loads(out.read_text())
+    assert code == (0 if document["success_rate"] == 1.0 else 2)
+    keys = {"success_rate", "median_final_distance_m", "success_rate_2_5cm", "success_rate_5cm"}
+    assert keys | {"replan_seconds_median", "episodes"} <= set(document)
+    assert document["episodes"] == 1 and len(document["records"]["model"]) == 1
+    assert len(document["records"]["model"][0]["replan_seconds"]) == document["records"]["model"][0]["steps"] == 4
+    assert document["baselines"]["scripted oracle"]["success_rate"] == 1.0
+    assert document["baselines"]["no motion"]["success_rate"] == 0.0
+    assert np.isfinite(document["baselines"]["random actions"]["median_final_distance_m"])
+    assert "scripted oracle" in capsys.readouterr().out
+
+
+def _run(module: ModuleType, *words: str) -> int:
+    parser = argparse.ArgumentParser()
+    module.add_arguments(parser)
+    return module.main(parser.parse_args(words))
+
+
+@pytest.mark.sim
+def test_endings_are_compared_on_the_same_episodes(untrained: Path, tmp_path: Path) -> None:
+    # Everything is below this energy, so every sub-goal ends before its first action.
+    words = ("--task", "gripper", "--episodes", "2", "--energy-threshold", "1e6", "--plateau-window", "0")
+    code = _run(compare_endings, *words, "--model", str(untrained), "--out", str(tmp_path))
+    document = json.loads((tmp_path / "goals.json").read_text())
+    assert document["endings"]["budget"]["endings"] == {"BUDGET": 2}
+    assert document["endings"]["budget"]["mean_steps"] == 4
+    assert document["endings"]["early"]["endings"] == {"ENERGY": 2} and document["endings"]["early"]["mean_steps"] == 0
+    starts = [[r["start_distance"] for r in document["records"][name]] for name in ("budget", "early")]
+    assert starts[0] == starts[1]
+    assert document["early"] == {"energy_threshold": 1e6, "plateau": None}
+    assert code == (0 if document["fewer_steps_and_no_less_success"] else 2)
+    assert "energy ≤ 1000000.0" in (tmp_path / "goals.md").read_text()
+
+
+def test_better_is_fewer_steps_and_no_less_success() -> None:
+    budget = {"mean_steps": 30.0, "success_rate": 0.9}
+    assert compare_endings.is_better({"mean_steps": 20.0, "success_rate": 0.9}, budget)
+    assert not compare_endings.is_better({"mean_steps": 20.0, "success_rate": 0.85}, budget)
+    assert not compare_endings.is_better({"mean_steps": 30.0, "success_rate": 1.0}, budget)
+
+
+@pytest.mark.sim
+@pytest.mark.slow
+def test_calibration_is_measured_turn_by_turn(untrained: Path, tmp_path: Path) -> None:
+    words = ("--angles", "0", "20", "--episodes", "1", "--model", str(untrained), "--out", str(tmp_path))
+    assert _run(calibrate_sim, *words) == 0
+    rows = json.loads((tmp_path / "calibration.json").read_text())["angles"]
+    assert [row["turn_degrees"] for row in rows] == [0, 20]
+    for row in rows:
+        assert row["moves"] > 50 and row["held_out_moves"] == 30
+        assert not row["reliable"] and row["confidence"] < 0.5  # it has learned nothing
+    table = (tmp_path / "calibration.md").read_text()
+    assert table.count("| no |") == 2 and "| 20° |" in table
+
+
+def test_impossible_numbers_are_refused() -> None:
+    with pytest.raises(ValueError, match="--episodes 0"):
+        evaluate.main(_arguments("--task", "reach", "--episodes", "0"))

@@ -1,0 +1,158 @@
+"""The package's own promises: a core without ROS, one set of facts in all of its manifests, and commands that exist."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+WITH_ROS = ("ros", "tools")
+ROS = ("rclpy", "launch", "launch_ros", "ament_index_python", "cv_bridge", "rosidl_runtime_py")
+EXECUTABLES = ("calibrate", "franka_driver", "planner_node", "set_goal", "sim_node")
+LAZY = ("ament_index_python",)  # may be imported inside a function, where ImportError is caught
+
+
+def is_ros(module: str) -> bool:
+    top = module.split(".")[0]
+    return top in ROS or top.endswith(("_msgs", "_srvs", "_interfaces")) or module.startswith("vjepa_mpc.ros")
+
+
+def imported_modules(path: Path) -> set[str]:
+    modules = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), filename=str(path))):
+        if isinstance(node, ast.Import):
+            modules.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            modules.add(node.module)
+    return modules
+
+
+def core_files() -> list[Path]:
+    package = ROOT / "vjepa_mpc"
+    return [path for path in sorted(package.rglob("*.py")) if path.relative_to(package).parts[0] not in WITH_ROS]
+
+
+def run_python(code: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_core_imports_no_ros_by_name() -> None:
+    assert core_files()
+    found = {
+        str(path.relative_to(ROOT)): sorted(module for module in imported_modules(path) if is_ros(module))
+        for path in core_files()
+    }
+    assert {path: modules for path, modules in found.items() if set(modules) - set(LAZY)} == {}
+
+
+def test_core_imports_where_ros_is_absent() -> None:
+    names = [
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for path in core_files()
+        if path.name != "__main__.py"
+    ]
+    code = f"""
+import importlib, sys
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {ROS!r} or name.split(".")[0].endswith(("_msgs", "_srvs", "_interfaces")):
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Absent())
+for name in {names!r}:
+    importlib.import_module(name)
+"""
+    done = run_python(code)
+    assert done.returncode == 0, done.stderr
+
+
+def test_command_line_help_imports_neither_torch_nor_ros() -> None:
+    code = """
+import sys
+from vjepa_mpc.tools.cli import main
+try:
+    main(["--help"])
+except SystemExit as end:
+    assert end.code == 0
+heavy = {"torch", "rclpy", "mujoco", "cv2", "numpy"} & set(sys.modules)
+assert not heavy, heavy
+"""
+    done = run_python(code)
+    assert done.returncode == 0, done.stderr
+    for command in ("train", "evaluate", "compare-endings", "calibrate-sim", "convert"):
+        assert command in done.stdout
+
+
+def test_unknown_command_is_refused_with_the_choices() -> None:
+    done = run_python("from vjepa_mpc.tools.cli import main; main(['fly'])")
+    assert done.returncode == 2
+    assert "'fly'" in done.stderr and "evaluate" in done.stderr
+
+
+def test_manifests_agree() -> None:
+    package = ElementTree.parse(ROOT / "package.xml").getroot()
+    fields = ("name", "version", "description", "license")
+    command = [sys.executable, "setup.py", "--quiet", *(f"--{field}" for field in fields)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.splitlines()[-len(fields) :] == [package.findtext(field) for field in fields]
+    assert (ROOT / "LICENSE").read_text(encoding="utf-8").startswith("MIT License")
+
+
+def test_every_interface_file_is_generated() -> None:
+    cmake = (ROOT / "CMakeLists.txt").read_text(encoding="utf-8")
+    listed = set(re.findall(r'"((?:action|msg|srv)/\w+\.\w+)"', cmake))
+    files = {f"{folder}/{path.name}" for folder in ("action", "msg", "srv") for path in (ROOT / folder).iterdir()}
+    assert listed == files
+
+
+def test_interface_packages_are_declared() -> None:
+    """What an interface file or a module uses, package.xml depends on."""
+    package = ElementTree.parse(ROOT / "package.xml").getroot()
+    declared = {element.text for element in package.iter() if element.tag in ("depend", "exec_depend")}
+    used = {
+        module.split(".")[0]
+        for path in (ROOT / "vjepa_mpc").rglob("*.py")
+        for module in imported_modules(path)
+        if is_ros(module)
+    }
+    optional = {"control_msgs", "cv_bridge", "ament_index_python", "vjepa_mpc"}  # used where they are installed
+    assert used - declared - optional == set()
+
+
+@pytest.mark.parametrize("name", EXECUTABLES)
+def test_executable_launches_a_main(name: str) -> None:
+    script = ROOT / "scripts" / name
+    assert os.access(script, os.X_OK)
+    assert f"scripts/{name}\n" in (ROOT / "CMakeLists.txt").read_text(encoding="utf-8")
+    module = re.search(r"from (vjepa_mpc[.\w]+) import main", script.read_text(encoding="utf-8"))
+    assert module
+    source = ROOT / (module[1].replace(".", "/") + ".py")
+    tree = ast.parse(source.read_text(encoding="utf-8"))
+    assert "main" in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def test_every_third_party_import_is_declared() -> None:
+    """A module that only happens to be installed here is missing on a fresh machine."""
+    distributions = {"cv2": "opencv-python-headless", "franky_sim": "franky-sim", "imageio_ffmpeg": "imageio-ffmpeg"}
+    distributions |= {"pinocchio": "pin", "yaml": "pyyaml", "PIL": "pillow", "franky": "franky-control"}
+    folders = ("vjepa_mpc", "launch", "test")
+    files = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    local = {name for path in files for name in (path.stem, path.parent.name)} | {"vjepa_mpc", "test", "benchmarks"}
+    setup = (ROOT / "setup.py").read_text(encoding="utf-8")
+    undeclared = {}
+    for path in files:
+        for module in imported_modules(path):
+            top = module.split(".")[0]
+            if is_ros(module) or top.startswith("launch") or top in local | set(sys.stdlib_module_names):
+                continue
+            if not re.search(rf'"{distributions.get(top, top)}[\[>]', setup):
+                undeclared[top] = str(path.relative_to(ROOT))
+    assert undeclared == {}

@@ -1,0 +1,223 @@
+"""Published checkpoints in all their forms, our own format, and files that must be refused."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+from safetensors import safe_open
+from torch import Tensor
+
+from support.golden import relative_error
+from vjepa_mpc.worldmodel import (
+    MODEL_CONFIGS,
+    ModelConfig,
+    VJEPAWorldModel,
+    build_world_model,
+    checkpoint,
+    convert,
+    load_world_model,
+)
+from vjepa_mpc.worldmodel.checkpoint import CheckpointError, save_world_model
+
+# Unlike any published architecture in every size but what the shapes cannot tell: the heads.
+TINY = ModelConfig.from_dict(
+    {
+        "img_size": 64,
+        "encoder": {"embed_dim": 24, "depth": 2, "num_heads": 2},
+        "predictor": {"embed_dim": 24, "predictor_embed_dim": 36, "depth": 1, "num_heads": 3},
+    }
+)
+
+
+@pytest.fixture
+def model() -> VJEPAWorldModel:
+    return build_world_model(TINY)
+
+
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the tiny architecture one of those that shapes alone identify."""
+    monkeypatch.setitem(MODEL_CONFIGS, "tiny", TINY)
+
+
+def with_prefix(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {prefix + key: value for key, value in state.items()}
+
+
+def official(
+    model: VJEPAWorldModel, encoder_prefix: str = "module.backbone.", predictor_prefix: str = "module."
+) -> dict:
+    """The shape of Meta's training checkpoint."""
+    encoder = model.encoder.state_dict()
+    return {
+        "encoder": with_prefix(encoder | {"pos_embed": torch.zeros(1, 8, 24)}, encoder_prefix),
+        "predictor": with_prefix(model.predictor.state_dict(), predictor_prefix),
+        "target_encoder": with_prefix({key: torch.zeros_like(value) for key, value in encoder.items()}, encoder_prefix),
+        "opt": {"state": {0: {"exp_avg": torch.zeros(5)}}, "param_groups": [{"lr": 1e-4}]},
+        "epoch": 315,
+        "loss": 0.1,
+    }
+
+
+def without_extrinsics(content: dict) -> dict:
+    predictor = {key: value for key, value in content["predictor"].items() if "extrinsics" not in key}
+    return content | {"predictor": predictor}
+
+
+def flat(model: VJEPAWorldModel) -> dict[str, Tensor]:
+    return with_prefix(model.encoder.state_dict(), "encoder.") | with_prefix(model.predictor.state_dict(), "predictor.")
+
+
+FORMS = {
+    "training checkpoint": official,
+    "without wrappers": lambda model: official(model, "", ""),
+    "other wrappers": lambda model: official(model, "module.", "module.backbone."),
+    "stripped": lambda model: {key: official(model)[key] for key in ("encoder", "predictor")},
+    "without the unused extrinsics": lambda model: without_extrinsics(official(model)),
+    "flat": flat,
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.usefixtures("known")
+def test_every_published_form_loads(model: VJEPAWorldModel, tmp_path: Path, form: str) -> None:
+    torch.save(FORMS[form](model), tmp_path / "model.pt")
+    loaded = load_world_model(tmp_path / "model.pt")
+    assert_same(loaded, model)
+
+
+def assert_same(loaded: VJEPAWorldModel, model: VJEPAWorldModel, tolerance: float = 1e-6) -> None:
+    images = torch.randint(0, 256, (1, 64, 64, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    latent = model.encode(images)
+    assert relative_error(loaded.encode(images), latent) <= tolerance
+    action, pose = torch.full((1, 7), 0.1), torch.full((7,), 0.3)
+    predicted = [built.start_rollout(latent[0], pose, 1).step(action) for built in (loaded, model)]
+    assert relative_error(*predicted) <= tolerance
+
+
+def test_our_format_carries_its_config(model: VJEPAWorldModel, tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    save_world_model(path, TINY, model.encoder.state_dict(), model.predictor.state_dict(), torch.float16)
+    loaded = load_world_model(path)
+    assert loaded.config == TINY and loaded.dtype == torch.float32
+    assert_same(loaded, model, tolerance=1e-2)
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600)])
+def test_a_saved_model_has_the_permissions_of_a_new_file(
+    model: VJEPAWorldModel, tmp_path: Path, umask: int, mode: int
+) -> None:
+    path, before = tmp_path / "model.safetensors", os.umask(umask)
+    try:
+        save_world_model(path, TINY, model.encoder.state_dict(), model.predictor.state_dict())
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == mode
+
+
+@pytest.mark.usefixtures("known")
+def test_convert_strips_a_training_checkpoint(
+    model: VJEPAWorldModel, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.save(official(model), tmp_path / "in.pt")
+    parser = argparse.ArgumentParser()
+    convert.add_arguments(parser)
+    output = tmp_path / "out.safetensors"
+    assert convert.main(parser.parse_args([str(tmp_path / "in.pt"), str(output), "--dtype", "float32"])) == 0
+    assert_same(load_world_model(output), model)
+    assert "float32" in capsys.readouterr().out
+    with safe_open(str(output), framework="pt") as written:
+        assert {key.split(".")[0] for key in written.keys()} == {"encoder", "predictor"}  # noqa: SIM118
+
+
+def test_convert_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = argparse.Namespace(input=tmp_path / "none.pt", output=tmp_path / "out.safetensors", dtype="float16")
+    assert convert.main(arguments) == 2
+    assert "is not a file" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("known")
+@pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
+def test_a_truncated_file_is_named_as_such(model: VJEPAWorldModel, tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"model{suffix}"
+    if suffix == ".pt":
+        torch.save(official(model), path)
+    else:
+        save_world_model(path, TINY, model.encoder.state_dict(), model.predictor.state_dict())
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(CheckpointError, match="not a whole"):
+        load_world_model(path)
+
+
+@pytest.mark.usefixtures("known")
+def test_optimizer_state_is_never_read_into_memory(model: VJEPAWorldModel, tmp_path: Path) -> None:
+    megabytes = 200
+    content = official(model) | {"opt": {"exp_avg": torch.zeros(megabytes * 250_000)}}
+    torch.save(content, tmp_path / "model.pt")
+    before = psutil.Process().memory_info().rss
+    loaded = checkpoint.read_checkpoint(tmp_path / "model.pt")
+    assert psutil.Process().memory_info().rss - before < 0.25 * megabytes * 1e6
+    assert loaded[0] == TINY
+
+
+class _RunsCode:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return (Path.touch, (Path("/tmp/vjepa_mpc_pickle_ran"),))  # type: ignore[return-value]
+
+
+def test_a_pickle_with_code_is_refused_and_not_run(tmp_path: Path) -> None:
+    marker = Path("/tmp/vjepa_mpc_pickle_ran")
+    marker.unlink(missing_ok=True)
+    torch.save({"encoder": _RunsCode()}, tmp_path / "model.pt")
+    with pytest.raises(CheckpointError, match="holds more than tensors"):
+        load_world_model(tmp_path / "model.pt")
+    assert not marker.exists()
+
+
+def test_a_video_encoder_alone_is_refused(model: VJEPAWorldModel, tmp_path: Path) -> None:
+    torch.save({"encoder": model.encoder.state_dict(), "epoch": 3}, tmp_path / "model.pt")
+    with pytest.raises(CheckpointError, match="has no predictor weights"):
+        load_world_model(tmp_path / "model.pt")
+
+
+def test_an_unknown_architecture_is_refused_with_its_sizes(model: VJEPAWorldModel, tmp_path: Path) -> None:
+    torch.save(official(model), tmp_path / "model.pt")
+    with pytest.raises(CheckpointError, match="encoder width 24 x 2 layers"):
+        load_world_model(tmp_path / "model.pt")
+
+
+def test_weights_that_do_not_fit_the_config_are_named(model: VJEPAWorldModel, tmp_path: Path) -> None:
+    state = model.encoder.state_dict()
+    state["norm.weight"] = torch.zeros(7)
+    del state["norm.bias"]
+    path = tmp_path / "model.safetensors"
+    save_world_model(path, TINY, state, model.predictor.state_dict())
+    with pytest.raises(
+        CheckpointError, match=r"missing: norm\.bias; wrong shape: norm\.weight is \[7\] instead of \[24\]"
+    ):
+        load_world_model(path)
+
+
+def test_the_published_sizes_count_the_published_parameters() -> None:
+    def parameters(name: str) -> tuple[float, float]:
+        with torch.device("meta"):
+            built = checkpoint.build_world_model(MODEL_CONFIGS[name], device="meta")
+        parts = (built.encoder, built.predictor)
+        return tuple(round(sum(p.numel() for p in part.parameters()) / 1e6) for part in parts)  # type: ignore[return-value]
+
+    assert parameters("vit_giant") == (1012, 305)
+    assert parameters("vit_large")[0] == 304
+    assert parameters("vit_huge")[0] == 632
+
+
+def test_a_broken_embedded_config_is_refused() -> None:
+    with pytest.raises(ValueError, match="img_size=100"):
+        ModelConfig.from_dict(json.loads(json.dumps(TINY.to_dict() | {"img_size": 100})))
+    with pytest.raises(ValueError, match="incomplete"):
+        ModelConfig.from_dict({"img_size": 64})

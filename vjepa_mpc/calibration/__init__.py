@@ -1,0 +1,1 @@
+"""Camera calibration: the moves, the fitted rotation, and what it explains."""

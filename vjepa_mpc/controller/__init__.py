@@ -1,0 +1,1 @@
+"""Controllers propose the next action; visual MPC is one of them."""

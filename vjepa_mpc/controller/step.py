@@ -1,0 +1,134 @@
+"""What goes into one step of visual model-predictive control, and what comes out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vjepa_mpc.geometry.pose import POSE_DIM
+from vjepa_mpc.goals.sub_goal import EndedSubGoal, Ending, check_image
+from vjepa_mpc.planning.compute.budget import TOLERATED_OVERRUN
+from vjepa_mpc.planning.planner import StoppedBy
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Observation:
+    """What a step is planned from.
+
+    Attributes:
+        image: uint8 RGB [H, W, 3].
+        pose: measured [7] x, y, z, rx, ry, rz, g when the image was taken (metres, extrinsic xyz Euler radians, robot
+            base frame, gripper closedness 0 … 1).
+        start: [7] where the arm will be when the action begins, if it is still on its way there; None: where it is.
+        proposals: [P, H, 7] action sequences from elsewhere, e.g. of a policy, that compete with the planner's own; in
+            metres along the robot's axes and changes of closedness, without rotation. Each begins where the action
+            does; they are clipped to the planner's bounds, cut to its horizon, or go on with their last action.
+
+    Raises:
+        TypeError: the image is not a uint8 array.
+        ValueError: another value is unusable.
+    """
+
+    image: np.ndarray
+    pose: np.ndarray
+    start: np.ndarray | None = None
+    proposals: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        check_image(self.image, "camera image")
+        object.__setattr__(self, "pose", _checked_pose(self.pose, "pose"))
+        if self.start is not None:
+            object.__setattr__(self, "start", _checked_pose(self.start, "start"))
+        if self.proposals is not None:
+            object.__setattr__(self, "proposals", check_proposals(self.proposals))
+
+    @property
+    def origin(self) -> np.ndarray:
+        """[7] where the action begins."""
+        return self.pose if self.start is None else self.start
+
+
+def _checked_pose(values: np.ndarray, name: str) -> np.ndarray:
+    pose = np.array(values, dtype=np.float64)
+    if pose.shape != (POSE_DIM,) or not np.isfinite(pose).all():
+        raise ValueError(f"{name} {pose.tolist()}: give seven finite numbers x, y, z, rx, ry, rz, g")
+    return pose
+
+
+def check_proposals(values: np.ndarray) -> np.ndarray:
+    """Proposals [P, H, 7] as a float64 copy.
+
+    Raises:
+        ValueError: they have another shape, are not finite, or turn the hand, which is not planned.
+    """
+    proposals = np.array(values, dtype=np.float64)
+    if proposals.ndim != 3 or proposals.shape[2] != POSE_DIM or not proposals.size:
+        raise ValueError(f"proposals of shape {list(proposals.shape)}: give [P, H, {POSE_DIM}], at least one action")
+    _refuse(proposals, ~np.isfinite(proposals), "give finite numbers")
+    _refuse(proposals, proposals[..., 3:6] != 0.0, "rotations (entries 3 to 5) are not planned, give zeros")
+    return proposals
+
+
+def _refuse(proposals: np.ndarray, wrong: np.ndarray, remedy: str) -> None:
+    """Raise for the first action of which something is wrong, if there is one."""
+    for proposal, step in np.argwhere(wrong.any(axis=2))[:1]:
+        action = proposals[proposal, step].tolist()
+        raise ValueError(f"proposals[{proposal}, {step}] is {action}: {remedy}")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MPCStep:
+    """What one step found.
+
+    Attributes:
+        goal_id: the goal that this was planned for.
+        superseded: the goal changed in the meantime; do not act on this step.
+        finished: every sub-goal has ended; the actions are zero and the target is the measured pose.
+        goal_index: index of the sub-goal that the action is for (of the last one when finished).
+        goal_count: how many sub-goals there are.
+        goal_step: which action of the sub-goal this is, from 1; when finished, how many the last sub-goal took.
+        step_budget: most actions of the sub-goal; None for no budget.
+        actions: planned [H, 7] float64 in the robot base frame.
+        target_pose: [7] float64, the observation's origin moved by the first action; its last entry is the commanded
+            gripper closedness.
+        energy: of the camera image to the sub-goal's image, before the action.
+        ended: the sub-goals that this image ended, in order.
+        energies: lowest energy among the candidates of each planning iteration.
+        encode_seconds: time spent on encoding the camera image, and goal images not encoded before, and on comparing.
+        plan_seconds: time spent on planning.
+        stopped_by: what ended the planner's search.
+        deadline: seconds that planning was allowed; None for no limit.
+    """
+
+    goal_id: int
+    superseded: bool = False
+    finished: bool = False
+    goal_index: int
+    goal_count: int
+    goal_step: int
+    step_budget: int | None
+    actions: np.ndarray
+    target_pose: np.ndarray
+    energy: float
+    ended: tuple[EndedSubGoal, ...] = ()
+    energies: tuple[float, ...] = ()
+    encode_seconds: float
+    plan_seconds: float = 0.0
+    stopped_by: StoppedBy = "iterations"
+    deadline: float | None = None
+
+    @property
+    def missed_deadline(self) -> bool:
+        """Whether planning took longer than its deadline by more than is tolerated."""
+        return self.deadline is not None and self.plan_seconds > (1.0 + TOLERATED_OVERRUN) * self.deadline
+
+    @property
+    def uses_up_goal(self) -> bool:
+        """Whether no action is left after this one."""
+        return self.goal_index + 1 == self.goal_count and self.goal_step == self.step_budget
+
+    @property
+    def ended_by(self) -> Ending | None:
+        """Why the last of the sub-goals that this image ended did so; None when it ended none."""
+        return self.ended[-1].by if self.ended else None

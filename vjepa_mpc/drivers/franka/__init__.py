@@ -1,0 +1,1 @@
+"""A Franka without ros2_control, through libfranka."""

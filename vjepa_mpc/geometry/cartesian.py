@@ -1,0 +1,104 @@
+"""Positions with unit quaternions (x, y, z, w), as ROS carries them, and the few quaternion operations of the loop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vjepa_mpc.geometry.pose import pose_from_quaternion, quaternion_from_euler
+
+UNIT_TOLERANCE = 1e-3  # of a quaternion's norm: float32 publishers stay well below, a scaled or zero one far above
+
+
+def quaternion_multiply(second: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """The rotation `first` followed by `second`, both [4] and about the axes of one fixed frame."""
+    x2, y2, z2, w2 = second
+    x1, y1, z1, w1 = first
+    return np.array(
+        [
+            w2 * x1 + x2 * w1 + y2 * z1 - z2 * y1,
+            w2 * y1 - x2 * z1 + y2 * w1 + z2 * x1,
+            w2 * z1 + x2 * y1 - y2 * x1 + z2 * w1,
+            w2 * w1 - x2 * x1 - y2 * y1 - z2 * z1,
+        ]
+    )
+
+
+def quaternion_conjugate(quaternion: np.ndarray) -> np.ndarray:
+    """The inverse of a unit quaternion [4]."""
+    return np.asarray(quaternion) * np.array([-1.0, -1.0, -1.0, 1.0])
+
+
+def rotate(quaternion: np.ndarray, vector: np.ndarray) -> np.ndarray:
+    """A vector [3] turned by a unit quaternion [4]."""
+    extended = np.array([*vector, 0.0])
+    return quaternion_multiply(quaternion_multiply(quaternion, extended), quaternion_conjugate(quaternion))[:3]
+
+
+def rotation_vector(quaternion: np.ndarray) -> np.ndarray:
+    """Axis times angle [3] in radians of the shorter turn that a unit quaternion [4] describes (angle ≤ π)."""
+    vector, scalar = np.asarray(quaternion[:3]), float(quaternion[3])
+    if scalar < 0.0:  # q and -q are one rotation: take the shorter way round
+        vector, scalar = -vector, -scalar
+    sine = float(np.linalg.norm(vector))
+    if sine < 1e-12:
+        return 2.0 * vector
+    return vector * (2.0 * np.arctan2(sine, scalar) / sine)
+
+
+def from_rotation_vector(vector: np.ndarray) -> np.ndarray:
+    """Unit quaternion [4] of a rotation vector [3] in radians."""
+    angle = float(np.linalg.norm(vector))
+    factor = 0.5 if angle < 1e-9 else np.sin(0.5 * angle) / angle
+    quaternion = np.array([*(np.asarray(vector) * factor), np.cos(0.5 * angle)])
+    return quaternion / np.linalg.norm(quaternion)
+
+
+def rotation_between(start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Rotation vector [3], in the fixed frame, that turns unit quaternion `start` into `end` the shorter way."""
+    return rotation_vector(quaternion_multiply(end, quaternion_conjugate(start)))
+
+
+@dataclass(frozen=True, eq=False)
+class CartesianPose:
+    """Where the end effector is: position [3] in metres and unit quaternion [4] xyzw, robot base frame, float64.
+
+    Raises:
+        ValueError: something is not finite, or the quaternion's norm is off 1 by more than 0.001.
+    """
+
+    position: np.ndarray
+    quaternion: np.ndarray
+
+    def __post_init__(self) -> None:
+        position = np.array(self.position, dtype=np.float64)
+        quaternion = np.array(self.quaternion, dtype=np.float64)
+        if position.shape != (3,) or not np.isfinite(position).all():
+            raise ValueError(f"position {position.tolist()}: give three finite numbers in metres")
+        norm = float(np.linalg.norm(quaternion))
+        if quaternion.shape != (4,) or not abs(norm - 1.0) <= UNIT_TOLERANCE:
+            raise ValueError(f"quaternion {quaternion.tolist()} has norm {norm:.4g}: give a unit quaternion (x,y,z,w)")
+        quaternion /= norm
+        position.setflags(write=False)
+        quaternion.setflags(write=False)
+        object.__setattr__(self, "position", position)
+        object.__setattr__(self, "quaternion", quaternion)
+
+    @classmethod
+    def from_state(cls, state: np.ndarray) -> CartesianPose:
+        """From a pose [≥ 6] x, y, z, rx, ry, rz: metres and extrinsic xyz Euler radians."""
+        values = np.asarray(state, dtype=np.float64)
+        return cls(values[:3], quaternion_from_euler(values[3:6]))
+
+    def state(self, closedness: float) -> np.ndarray:
+        """The pose [7] float64 that the world model works with."""
+        return pose_from_quaternion(self.position, self.quaternion, closedness)
+
+    def distance(self, other: CartesianPose) -> float:
+        """Metres between two positions."""
+        return float(np.linalg.norm(other.position - self.position))
+
+    def angle(self, other: CartesianPose) -> float:
+        """Radians between two orientations."""
+        return float(np.linalg.norm(rotation_between(self.quaternion, other.quaternion)))

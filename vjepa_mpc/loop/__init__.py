@@ -1,0 +1,1 @@
+"""The control loop, the planning thread and what passes between them."""

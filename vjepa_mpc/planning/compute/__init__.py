@@ -1,0 +1,1 @@
+"""Where and how a plan is computed: micro-batches, time budgets, CUDA graphs, several processes."""

@@ -1,0 +1,95 @@
+"""Parts by name: each file of a folder is one choice, and "package.module:Name" brings one from outside.
+
+A part is a class, or an object such as a preset. Adding one means adding a file: nothing lists the files. A part's own
+options are those of the dataclass that it calls ``Options`` (see :mod:`vjepa_mpc.options`).
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import pkgutil
+from types import ModuleType
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class PartError(ValueError):
+    """There is no such part, or it does not satisfy the interface; the message says what to do."""
+
+
+class Registry(Generic[T]):
+    """The parts of one kind.
+
+    Args:
+        package: full name of the folder; each of its modules is a choice by its file's name, but for those that begin
+            with an underscore.
+        kind: what every part is a subclass or an instance of. A class from outside need not inherit from it; it has to
+            offer all that is abstract in it.
+        what: what messages call one of them, such as "objective".
+    """
+
+    def __init__(self, package: str, kind: type[Any], what: str) -> None:
+        self._package, self._kind, self.what = package, kind, what
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The choices of the folder, in alphabetical order; nothing is imported for this."""
+        folder = importlib.import_module(self._package).__path__
+        return tuple(sorted(each.name for each in pkgutil.iter_modules(folder) if not each.name.startswith("_")))
+
+    def part(self, name: str) -> Any:
+        """The class or object of this name.
+
+        Raises:
+            PartError: there is none, its module cannot be imported, or it does not satisfy the interface.
+        """
+        if ":" in name:
+            return self._from_outside(name)
+        if name not in self.names:
+            near = difflib.get_close_matches(name, self.names, n=1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            raise PartError(
+                f"there is no {self.what} {name!r}: {hint}use one of {', '.join(self.names)}, or MODULE:NAME"
+            )
+        return self._of_file(importlib.import_module(f"{self._package}.{name}"))
+
+    def _of_file(self, module: ModuleType) -> Any:
+        """The one public part that a file of the folder defines."""
+        found = [
+            value for name, value in vars(module).items() if not name.startswith("_") and self._made_in(value, module)
+        ]
+        if len(found) != 1:
+            raise PartError(
+                f"{module.__file__} defines {len(found)} {self.what}s: define exactly one {self._kind.__name__}"
+            )
+        return found[0]
+
+    def _made_in(self, value: Any, module: ModuleType) -> bool:
+        if isinstance(value, type):
+            return issubclass(value, self._kind) and value.__module__ == module.__name__
+        return isinstance(value, self._kind)
+
+    def _from_outside(self, name: str) -> Any:
+        module_name, _, attribute = name.partition(":")
+        try:
+            value = getattr(importlib.import_module(module_name), attribute)
+        except (ImportError, ValueError) as error:
+            raise PartError(
+                f"{self.what} {name!r} cannot be imported ({error}): install its package, or put its folder on "
+                "PYTHONPATH"
+            ) from error
+        except AttributeError as error:
+            raise PartError(f"{self.what} {name!r}: the module {module_name} has no {attribute}") from error
+        missing = sorted(
+            wanted
+            for wanted in getattr(self._kind, "__abstractmethods__", ())
+            if not callable(getattr(value, wanted, None))
+        )
+        fits = isinstance(value, (self._kind, type))
+        if not fits or missing:
+            lacks = f"it lacks {', '.join(missing)}" if missing else f"it is a {type(value).__name__}"
+            where = f"{self._kind.__module__}.{self._kind.__qualname__}"
+            raise PartError(f"{name!r} is no {self.what}: {lacks}; see {where}")
+        return value

@@ -1,0 +1,1 @@
+"""The ROS 2 nodes and all that knows of ROS; thin shells around the rest of the package."""

@@ -1,0 +1,1 @@
+"""The camera calibration as a node."""

@@ -1,0 +1,216 @@
+"""Camera calibration with a real or simulated arm. Run by the executable ``calibrate``.
+
+Takes the planner node's parameters and stands in its place: the same control loop, supervisor, limits, topics. Where
+the planner would plan, it makes small known moves; then it asks the world model which actions explain the pictures,
+fits the rotation between the model's axes and the robot's, and writes it into a parameter file for the planner.
+
+Exit status: 0 written, 2 the fit is not reliable and nothing was written, 1 the moves could not be made.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+
+from vjepa_mpc.calibration.calibrator import Calibrator
+from vjepa_mpc.calibration.fit import (
+    RotationFit,
+    RouteSettings,
+    explain_moves,
+    explaining_config,
+    fit_rotation,
+    save_rotation,
+)
+from vjepa_mpc.controller.step import MPCStep
+from vjepa_mpc.loop.control_loop import ControlLoop
+from vjepa_mpc.ros.common import optional_interfaces, process
+from vjepa_mpc.ros.outputs.publishers import Outputs
+from vjepa_mpc.ros.parameters import settings as parameters
+from vjepa_mpc.ros.parameters.live import Entry, LiveParameters, Values
+from vjepa_mpc.ros.planner.inputs import Inputs
+from vjepa_mpc.ros.planner.model import load_as_announced
+from vjepa_mpc.safety.reasons import Reason, State
+from vjepa_mpc.safety.supervisor import Decision
+
+WRITTEN, NOT_MADE, NOT_RELIABLE = 0, 1, 2
+STOP_TIMEOUT = 3.0  # seconds
+LOOK_PERIOD = 0.1  # seconds between looks at how it goes
+
+_ROUTE = RouteSettings()
+ENTRIES = (
+    Entry("output_file", "calibration.yaml", "Parameter file to write for the planner."),
+    Entry("move_length", _ROUTE.length, "Length of a move, in m.", 0.01, 0.2),
+    Entry("places", _ROUTE.places, "Around how many places the moves are made.", 1, 5),
+    Entry("spread", _ROUTE.spread, "From the start to the other places along each axis, in m.", 0.0, 0.5),
+    Entry("patience", 30.0, "Longest time without motion, whatever the reason, in s.", 1.0, 3600.0),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibrationSettings:
+    """The parameters that the planner does not have."""
+
+    output_file: str
+    route: RouteSettings
+    patience: float
+
+
+def build_settings(values: Values) -> CalibrationSettings:
+    """The snapshot of all values.
+
+    Raises:
+        ValueError: one is out of range.
+    """
+    if not values["output_file"]:
+        raise ValueError("output_file='': give the file to write, e.g. calibration.yaml")
+    route = RouteSettings(length=values["move_length"], places=values["places"], spread=values["spread"])
+    return CalibrationSettings(output_file=values["output_file"], route=route, patience=values["patience"])
+
+
+class CalibrateNode(LifecycleNode):
+    """Makes the moves and fits the rotation; `calibrate` is the whole job."""
+
+    def __init__(self) -> None:
+        super().__init__("calibrate")
+        locked = "the calibration is under way"
+        self._settings = parameters.declare(self, lambda: locked, lambda _: None).snapshot
+        own = LiveParameters(self, ENTRIES, build_settings, lambda: locked, lambda _: None)
+        self._calibration = own.snapshot
+        self._loop: ControlLoop | None = None
+        self._ended = threading.Event()
+        self._moved_at = time.monotonic()
+
+    def start(self) -> None:
+        """Load the model and take over the arm."""
+        if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
+            self.trigger_activate()
+
+    def stop(self) -> bool:
+        """Bring the arm to rest and end all threads."""
+        loop, self._loop = self._loop, None
+        return True if loop is None else loop.stop(STOP_TIMEOUT)
+
+    # -- lifecycle --------------------------------------------------------------------------------------------------
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load the world model and connect inputs and outputs."""
+        # One move after the other, each from rest: the pictures before and after it have to be sharp.
+        settings = replace(self._settings, execution="blocking")
+        try:
+            if settings.supervisor is None:
+                raise ValueError("workspace.lower and workspace.upper are not set: give the box the arm may move in")
+            optional_interfaces.check(settings)
+            self._world_model = load_as_announced(settings.model)
+            self._calibrator = Calibrator(
+                settings.supervisor.workspace, settings.limits.max_step, planner_config=settings.planner
+            )
+            inputs, outputs = Inputs(self, settings), Outputs(self, settings)
+        except Exception as error:  # rclpy drops exceptions of transitions without a word
+            self.get_logger().error(f"cannot begin: {error}")
+            return TransitionCallbackReturn.FAILURE
+        self._loop = ControlLoop(settings, self._calibrator, inputs, outputs, self, self._ros_seconds)
+        self._loop.start()
+        return super().on_configure(state)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """From now on the arm may move."""
+        result = super().on_activate(state)
+        self._loop.call(self._loop.activate)
+        self._loop.call(self._loop.set_goal, [self._calibration.route])
+        return result
+
+    # -- from the control loop --------------------------------------------------------------------------------------
+
+    def planned(self, step: MPCStep, seconds: float) -> None:
+        """A move is being made."""
+        self._moved_at = time.monotonic()
+        move = ", ".join(f"{centimetres:+.1f}" for centimetres in 100 * step.actions[0, :3])
+        self.get_logger().info(f"move to place {step.goal_index + 1} of {step.goal_count}: ({move}) cm")
+
+    def ended(self, goal_id: int, step: MPCStep) -> None:
+        """All moves have been made."""
+        self._ended.set()
+
+    def decided(self, decision: Decision) -> None:
+        """State or reason changed."""
+        if decision.state in (State.HOLDING, State.FAULT):
+            self.get_logger().warning(f"{decision.reason.name}: {decision.message}")
+
+    # -- the job ----------------------------------------------------------------------------------------------------
+
+    def calibrate(self, stopping: threading.Event) -> int:
+        """Move, ask the model, fit, write; returns the exit status. Ends early when ``stopping`` is set."""
+        if self._loop is None or not self._make_moves(stopping):
+            return NOT_MADE
+        observations = self._calibrator.observations
+        self.get_logger().info(f"asking the world model about {len(observations) - 1} moves")
+        try:
+            planned, made = explain_moves(
+                self._world_model,
+                observations,
+                explaining_config(self._settings.planner, self._calibration.route.length),
+                crop=self._settings.model.crop,
+                seed=self._settings.model.seed,
+            )
+            fit = fit_rotation(planned, made)
+        except ValueError as error:
+            print(f"no rotation can be fitted: {error}", file=sys.stderr)
+            return NOT_RELIABLE
+        print(move_table(planned, made, fit))
+        print(fit)
+        if not fit.reliable:
+            print(
+                f"Not reliable, so {self._calibration.output_file} is not written. Have the whole hand and nothing "
+                "that moves in the picture, make more (places) or longer (move_length) moves, or turn the camera back "
+                "towards where the model's training had it.",
+                file=sys.stderr,
+            )
+            return NOT_RELIABLE
+        save_rotation(self._calibration.output_file, fit)
+        print(f"{self._calibration.output_file} written: give it to the planner as its last --params-file")
+        return WRITTEN
+
+    def _make_moves(self, stopping: threading.Event) -> bool:
+        """Wait while the loop makes the moves; whether it made all of them."""
+        self._moved_at = time.monotonic()
+        while not self._ended.wait(LOOK_PERIOD):
+            decision = self._loop.decision
+            if stopping.is_set():
+                print("interrupted; nothing was written", file=sys.stderr)
+                return False
+            waited = time.monotonic() - self._moved_at
+            if decision is not None and (decision.state == State.FAULT or waited > self._calibration.patience):
+                reason = f"{decision.reason.name}: {decision.message}" if decision.reason is not Reason.NONE else ""
+                why = reason or f"no move has ended for {waited:.0f} s (patience)"
+                print(f"the moves were not made: {why}; nothing was written", file=sys.stderr)
+                return False
+        self._loop.call(self._loop.deactivate)
+        self._loop.wait_silent()
+        return True
+
+    def _ros_seconds(self) -> float:
+        return 1e-9 * self.get_clock().now().nanoseconds
+
+
+def move_table(planned: np.ndarray, made: np.ndarray, fit: RotationFit) -> str:
+    """One line a move: what was made, and what the model saw, turned by the fit; centimetres."""
+    turned = planned @ fit.matrix.T
+    lines = ["move    made x      y      z    seen x      y      z  [cm]"]
+    for number, (left, right) in enumerate(zip(made, turned, strict=True), start=1):
+        row = " ".join(f"{100 * value:6.1f}" for value in left), " ".join(f"{100 * value:6.1f}" for value in right)
+        lines.append(f"{number:4}    {row[0]}    {row[1]}")
+    return "\n".join(lines)
+
+
+def main(args: list[str] | None = None) -> int:
+    """Entry point of the executable ``calibrate``."""
+    return process.run(CalibrateNode, args, work=CalibrateNode.calibrate)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""Interface types of packages that not every installation has, asked for only where a parameter needs them."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import Any
+
+from vjepa_mpc.ros.parameters.settings import Settings
+
+
+class MissingInterfaceError(RuntimeError):
+    """A parameter asks for a type whose package is not installed; the message says which and how to get it."""
+
+
+def check(settings: Settings) -> None:
+    """See to it that everything that the parameters ask for is there.
+
+    Raises:
+        MissingInterfaceError: it is not.
+    """
+    if settings.gripper_output == "action":
+        gripper_command()
+    if settings.topics.robot_state:
+        franka_robot_state()
+
+
+def gripper_command() -> Any:
+    """The action type ``control_msgs/action/GripperCommand``.
+
+    Raises:
+        MissingInterfaceError: control_msgs is not installed.
+    """
+    remedy = "or use gripper_output:=commands"
+    return _type("control_msgs.action", "GripperCommand", "gripper_output=action", remedy)
+
+
+def franka_robot_state() -> Any:
+    """The message type ``franka_msgs/msg/FrankaRobotState``.
+
+    Raises:
+        MissingInterfaceError: franka_msgs is not installed.
+    """
+    remedy = "or build franka_ros2 from source, or leave topics.robot_state empty"
+    return _type("franka_msgs.msg", "FrankaRobotState", "topics.robot_state", remedy)
+
+
+def _type(module: str, name: str, wanted_by: str, remedy: str) -> Any:
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        package = module.split(".", maxsplit=1)[0]
+        apt = f"ros-{os.environ.get('ROS_DISTRO', '$ROS_DISTRO')}-{package.replace('_', '-')}"
+        raise MissingInterfaceError(
+            f"{wanted_by} needs {package}/{name}, which is not installed ({error}): apt install {apt}, {remedy}"
+        ) from error

@@ -1,0 +1,118 @@
+"""How a node's process lives and ends: signals, executor, exit status."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import rclpy
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+
+from vjepa_mpc.ros.parameters.live import ParameterError
+
+STOP_TIMEOUT = 3.0  # seconds for a callback that is under way
+
+
+class Stoppable(Protocol):
+    """What `run` needs of a node besides being a Node."""
+
+    def start(self) -> None:
+        """Called once, on the main thread, when callbacks are being served."""
+
+    def stop(self) -> bool:
+        """End motion and threads; messages can still be published. False: a thread did not end and is left behind."""
+
+
+class RosLogHandler(logging.Handler):
+    """Passes what the core logs on to a node's logger, so that it reaches the console once, and /rosout."""
+
+    def __init__(self, logger: Any) -> None:
+        super().__init__()
+        self.setFormatter(logging.Formatter("%(name)s: %(message)s"))
+        self._logger = logger
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One line for each severity, because rclpy refuses a line of code that changes its own."""
+        message = self.format(record)
+        if record.levelno >= logging.ERROR:
+            self._logger.error(message)
+        elif record.levelno >= logging.WARNING:
+            self._logger.warning(message)
+        elif record.levelno >= logging.INFO:
+            self._logger.info(message)
+        else:
+            self._logger.debug(message)
+
+
+def run(
+    make_node: Callable[[], Node],
+    args: Sequence[str] | None = None,
+    work: Callable[[Any, threading.Event], int] | None = None,
+) -> int:
+    """Run a node until SIGINT or SIGTERM; returns the exit status: 0, or 1 when a callback failed.
+
+    A node that has one job to do gives it as ``work``: it is called with the node and the event that a signal sets, and
+    at its end the process ends, with its result as exit status.
+
+    rclpy's own signal handlers close the communication at once, before the arm could be brought to rest. Here the main
+    thread waits for the signal, and the node stops in an orderly way first.
+    """
+    logging.basicConfig(level=logging.INFO, format="[%(levelname)s] [%(name)s]: %(message)s")
+    # Threads take turns this often (default 5 ms), so that a busy planner does not hold up a set-point by much.
+    sys.setswitchinterval(0.0005)
+    stopping = threading.Event()
+    failures: list[Exception] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        node = make_node()
+    except ParameterError as error:
+        print(f"cannot start: {error}", file=sys.stderr)
+        rclpy.try_shutdown()
+        return 1
+    logging.getLogger().handlers = [RosLogHandler(node.get_logger())]
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    spinner = threading.Thread(target=_spin, args=(executor, stopping, failures), name="executor")
+    spinner.start()
+    try:
+        node.start()
+        if work is None:
+            stopping.wait()
+            status = 0
+        else:
+            status = work(node, stopping)
+        clean = node.stop()
+    finally:
+        executor.shutdown(STOP_TIMEOUT)
+        spinner.join(STOP_TIMEOUT)
+        rclpy.try_shutdown()
+    clean = clean and not spinner.is_alive()
+    if not clean:
+        # A thread is deep inside a computation that cannot be interrupted. Everything is closed and the arm is at
+        # rest; the interpreter would crash if it tore down modules under that thread.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(len(failures) or status)
+    return len(failures) or status
+
+
+def _spin(executor: SingleThreadedExecutor, stopping: threading.Event, failures: list[Exception]) -> None:
+    try:
+        executor.spin()
+    except ExternalShutdownException:
+        pass
+    except Exception as error:
+        if not stopping.is_set():  # a callback may still meet a node that is ending, and that is no failure
+            failures.append(error)
+            logging.getLogger("vjepa_mpc").exception("a callback failed; the process ends")
+    finally:
+        stopping.set()

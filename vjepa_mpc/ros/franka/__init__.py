@@ -1,0 +1,1 @@
+"""The libfranka driver as a node."""

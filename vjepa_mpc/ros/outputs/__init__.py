@@ -1,0 +1,1 @@
+"""What the planner node publishes; one file for each kind of output."""

@@ -1,0 +1,195 @@
+"""Commands to the gripper: finger positions on a topic, or goals of control_msgs/action/GripperCommand. Never waits."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from action_msgs.msg import GoalStatus
+from rclpy.action import ActionClient
+from rclpy.action.client import ClientGoalHandle
+from rclpy.lifecycle import LifecycleNode
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from std_msgs.msg import Float64MultiArray
+
+from vjepa_mpc.controller.gripper import GripperJoint
+from vjepa_mpc.ros.common import optional_interfaces
+from vjepa_mpc.ros.parameters.settings import Settings
+from vjepa_mpc.safety.guards.inputs import Violation
+from vjepa_mpc.safety.reasons import Reason
+
+NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
+STILL_CLOSED = 0.1  # closedness beyond what was commanded that counts as not opened
+ANSWER_TIMEOUT = 2.0  # seconds that a server may take to accept or cancel, not to move the fingers
+
+
+class GripperOutput(Protocol):
+    """Where the gripper's commands go; called on the control loop's thread."""
+
+    def command(self, closedness: float) -> None:
+        """Have the fingers go to a closedness, 0 open to 1 closed, instead of what was commanded before."""
+
+    def trouble(self) -> Violation | None:
+        """What speaks against moving the arm: what lasts at every call, what happened at the next one only."""
+
+    def destroy(self) -> None:
+        """End the connection; the gripper goes on with what it does."""
+
+
+def make_gripper_output(node: LifecycleNode, settings: Settings) -> GripperOutput:
+    """What the parameters ask for.
+
+    Raises:
+        MissingInterfaceError: control_msgs is needed and not installed.
+    """
+    if settings.gripper_output == "commands":
+        return GripperTopic(node, settings.topics.gripper, settings.finger)
+    kind = optional_interfaces.gripper_command()
+    return GripperAction(node, kind, settings.topics.gripper, settings.finger, settings.gripper_max_effort)
+
+
+class GripperTopic:
+    """Finger positions on a topic that is mute while the node is not active. Nobody answers."""
+
+    def __init__(self, node: LifecycleNode, topic: str, finger: GripperJoint) -> None:
+        self._node, self._finger = node, finger
+        self._publisher = node.create_lifecycle_publisher(Float64MultiArray, topic, NEWEST)
+
+    def command(self, closedness: float) -> None:
+        """Have the fingers go to a closedness."""
+        self._publisher.publish(Float64MultiArray(data=[self._finger.position(closedness)]))
+
+    def trouble(self) -> Violation | None:
+        """Nothing is known."""
+        return None
+
+    def destroy(self) -> None:
+        """End the publisher."""
+        self._node.destroy_lifecycle_publisher(self._publisher)
+
+
+@dataclass(eq=False)
+class _Goal:
+    """A command on its way; the handle comes with the server's acceptance."""
+
+    closedness: float
+    asked_at: float | None  # since when the server owes an answer, steady seconds
+    handle: ClientGoalHandle | None = None
+    cancelling: bool = False
+
+
+class GripperAction:
+    """Commands a gripper by goals of GripperCommand; the newest command counts.
+
+    A goal's position is that of a finger joint, as franka_gripper and ros2_control's gripper controllers take it, and
+    not the gap between two fingers, of which the message's comment speaks.
+
+    A goal that is overtaken is cancelled, and the newer one is sent when it has ended: some servers carry out two goals
+    at once, and stop the new motion when the old goal is cancelled.
+
+    A goal that fails tells little. Servers abort it when an object keeps the fingers apart, and that is what grasping
+    is. Only fingers that stay more closed than told have not done what they should.
+
+    `command` and `trouble` belong to the control loop's thread; all else happens on the executor's.
+
+    Args:
+        node: whose action client.
+        kind: the action type.
+        name: of the action.
+        finger: between closedness and position.
+        max_effort: N.
+    """
+
+    def __init__(self, node: Node, kind: Any, name: str, finger: GripperJoint, max_effort: float) -> None:
+        self._node, self._kind, self._finger, self._max_effort = node, kind, finger, max_effort
+        self._client = ActionClient(node, kind, name)
+        self._name = node.resolve_service_name(name)
+        self._lock = threading.Lock()
+        self._wanted: float | None = None  # not sent yet
+        self._goal: _Goal | None = None
+        self._failure = ""
+        self._news = node.create_guard_condition(self._proceed)
+
+    def command(self, closedness: float) -> None:
+        """Have the fingers go to a closedness."""
+        with self._lock:
+            self._wanted = closedness
+        self._news.trigger()
+
+    def trouble(self) -> Violation | None:
+        """That nobody serves the action, or once that a command was not carried out."""
+        ready = self._client.server_is_ready()
+        with self._lock:
+            if not ready:
+                self._forget()
+                return Violation(Reason.GRIPPER_ABSENT, self._name)
+            asked_at = None if self._goal is None else self._goal.asked_at
+            if asked_at is not None and time.monotonic() - asked_at > ANSWER_TIMEOUT:
+                self._forget()
+                self._failure = f"{self._name} did not answer within {ANSWER_TIMEOUT:g} s"
+            failure, self._failure = self._failure, ""
+        return Violation(Reason.GRIPPER_REFUSED, failure) if failure else None
+
+    def _forget(self) -> None:
+        """What was on its way is lost, and what was wanted must not be sent long after that."""
+        self._wanted = self._goal = None
+
+    def destroy(self) -> None:
+        """End the client."""
+        self._node.destroy_guard_condition(self._news)
+        self._client.destroy()
+
+    def _proceed(self) -> None:
+        """Send what is wanted, as soon as nothing else is on its way."""
+        with self._lock:
+            if self._wanted is None:
+                return
+            overtaken = self._goal
+            if overtaken is None:
+                goal = self._goal = _Goal(self._wanted, asked_at=time.monotonic())
+                self._wanted = None
+        if overtaken is None:
+            request = self._kind.Goal()
+            request.command.position = self._finger.position(goal.closedness)
+            request.command.max_effort = self._max_effort
+            answer = self._client.send_goal_async(request)
+            answer.add_done_callback(lambda done: self._on_answer(goal, done.result()))
+        elif overtaken.handle is not None and not overtaken.cancelling:
+            overtaken.cancelling, overtaken.asked_at = True, time.monotonic()
+            answer = overtaken.handle.cancel_goal_async()
+            answer.add_done_callback(lambda done: self._on_cancel(overtaken, done.result()))
+
+    def _on_answer(self, goal: _Goal, handle: ClientGoalHandle) -> None:
+        if not handle.accepted:
+            self._end(goal, f"{self._name} rejected position {self._finger.position(goal.closedness):g}")
+            return
+        if self._goal is not goal:  # too late
+            handle.cancel_goal_async()
+            return
+        goal.handle, goal.asked_at = handle, None
+        handle.get_result_async().add_done_callback(lambda done: self._on_end(goal, done.result()))
+        self._proceed()
+
+    def _on_cancel(self, goal: _Goal, answer: Any) -> None:
+        if not answer.goals_canceling:  # it does not cancel, so it has to cope with two goals; or the goal is over
+            self._end(goal)
+
+    def _on_end(self, goal: _Goal, answer: Any) -> None:
+        failed = answer.status != GoalStatus.STATUS_SUCCEEDED
+        if failed and self._finger.closedness(answer.result.position) > goal.closedness + STILL_CLOSED:
+            told = self._finger.position(goal.closedness)
+            self._end(goal, f"{self._name} gave up position {told:g}; the fingers are at {answer.result.position:g}")
+        else:
+            self._end(goal)
+
+    def _end(self, goal: _Goal, failure: str = "") -> None:
+        with self._lock:
+            if self._goal is not goal:  # given up meanwhile
+                return
+            self._goal = None
+            if self._wanted is None:  # otherwise that counts
+                self._failure = failure
+        self._proceed()

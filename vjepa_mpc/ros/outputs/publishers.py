@@ -1,0 +1,100 @@
+"""What the planner node publishes: set-points, gripper commands, status, and pictures of its thoughts."""
+
+from __future__ import annotations
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from geometry_msgs.msg import PoseArray, PoseStamped, TwistStamped
+from rclpy.lifecycle import LifecycleNode
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from std_msgs.msg import Float64MultiArray
+
+from vjepa_mpc.controller.step import MPCStep
+from vjepa_mpc.motion.setpoints import Setpoint
+from vjepa_mpc.msg import PlanStatus
+from vjepa_mpc.ros.common.conversions import pose_message, twist_message
+from vjepa_mpc.ros.outputs.gripper import make_gripper_output
+from vjepa_mpc.ros.parameters.settings import Settings
+from vjepa_mpc.safety.guards.inputs import Violation
+from vjepa_mpc.safety.supervisor import Decision
+
+NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
+
+# Whoever comes late learns the present state at once.
+LATCHED = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+class Outputs:
+    """Publishers. The set-points' one is a lifecycle node's: it is mute while the node is not active.
+
+    Raises:
+        MissingInterfaceError: a parameter asks for a package that is not installed.
+    """
+
+    def __init__(self, node: LifecycleNode, settings: Settings) -> None:
+        self._node = node
+        self._frame_id = settings.frame_id
+        self._make_target = self._pose_target if settings.output == "pose" else self._twist_target
+        kind = PoseStamped if settings.output == "pose" else TwistStamped
+        self._target = node.create_lifecycle_publisher(kind, settings.topics.target, NEWEST)
+        self._gripper = make_gripper_output(node, settings)
+        self._status = node.create_publisher(PlanStatus, "~/status", LATCHED)
+        self._plan = node.create_publisher(PoseArray, "~/debug/plan", 1)
+        self._energies = node.create_publisher(Float64MultiArray, "~/debug/energies", 1)
+
+    def destroy(self) -> None:
+        """End the publishers."""
+        self._gripper.destroy()
+        self._node.destroy_lifecycle_publisher(self._target)
+        for publisher in (self._status, self._plan, self._energies):
+            self._node.destroy_publisher(publisher)
+
+    def setpoint(self, setpoint: Setpoint) -> None:
+        """Send a set-point."""
+        self._target.publish(self._make_target(setpoint, self._node.get_clock().now().to_msg()))
+
+    def _pose_target(self, setpoint: Setpoint, stamp: Time) -> PoseStamped:
+        return pose_message(setpoint.position, setpoint.quaternion, self._frame_id, stamp)
+
+    def _twist_target(self, setpoint: Setpoint, stamp: Time) -> TwistStamped:
+        return twist_message(setpoint.linear_velocity, setpoint.angular_velocity, self._frame_id, stamp)
+
+    def gripper(self, closedness: float) -> None:
+        """Command a closedness, 0 open to 1 closed."""
+        self._gripper.command(closedness)
+
+    def gripper_trouble(self) -> Violation | None:
+        """What the gripper's connection has against moving: what lasts at every call, events once."""
+        return self._gripper.trouble()
+
+    def status(self, decision: Decision, goal_id: int, step: MPCStep | None) -> None:
+        """Say what the node does and why; ``step``: the newest planned one of this goal."""
+        message = PlanStatus(state=int(decision.state), reason=decision.reason.name, message=decision.message)
+        message.header.frame_id, message.header.stamp = self._frame_id, self._node.get_clock().now().to_msg()
+        message.goal_id = goal_id
+        if step is not None:
+            message.sub_goal, message.sub_goals = step.goal_index, step.goal_count
+            message.ended_by = step.ended_by.name if step.ended_by else ""
+            message.step, message.step_budget = step.goal_step, step.step_budget or 0
+            message.energy = float(step.energy)
+            message.action = step.actions[0].tolist()
+            message.encode_time, message.plan_time = step.encode_seconds, step.plan_seconds
+        self._status.publish(message)
+
+    def debug(self, step: MPCStep, start: np.ndarray) -> None:
+        """Show the planned positions and the planner's progress to whoever subscribed."""
+        if self._plan.get_subscription_count():
+            message = PoseArray()
+            message.header.frame_id, message.header.stamp = self._frame_id, self._node.get_clock().now().to_msg()
+            for position in start[:3] + np.cumsum(step.actions[:, :3], axis=0):
+                message.poses.append(pose_message(position, (0.0, 0.0, 0.0, 1.0), "", message.header.stamp).pose)
+            self._plan.publish(message)
+        if self._energies.get_subscription_count():
+            self._energies.publish(Float64MultiArray(data=[float(energy) for energy in step.energies]))
+
+    def other_publishers(self) -> list[str]:
+        """Names of other nodes that publish on the target topic; the arm would obey neither of two reliably."""
+        infos = self._node.get_publishers_info_by_topic(self._target.topic_name)
+        own = (self._node.get_name(), self._node.get_namespace())
+        others = [info for info in infos if (info.node_name, info.node_namespace) != own]
+        return sorted(f"{info.node_namespace.rstrip('/')}/{info.node_name}" for info in others)

@@ -1,0 +1,64 @@
+"""What /diagnostics says about the planner."""
+
+from __future__ import annotations
+
+import math
+import time
+
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+
+from vjepa_mpc.loop.control_loop import ControlLoop
+from vjepa_mpc.ros.planner.inputs import Inputs
+from vjepa_mpc.safety.reasons import State
+
+_LEVELS = {
+    State.FAULT: DiagnosticStatus.ERROR,
+    State.HOLDING: DiagnosticStatus.WARN,
+    State.WAITING_INPUT: DiagnosticStatus.WARN,
+    State.PAUSED: DiagnosticStatus.WARN,
+}
+
+
+def unconfigured(name: str, stamp: Time) -> DiagnosticArray:
+    """There is no planner yet."""
+    return _array(name, stamp, DiagnosticStatus.WARN, "UNCONFIGURED: configure the node", {})
+
+
+def configured(name: str, stamp: Time, loop: ControlLoop, inputs: Inputs) -> DiagnosticArray:
+    """State, ages of the inputs, timing, how plans keep the planner's deadline, proposals, progress."""
+    decision, step = loop.decision, loop.step
+    now = time.monotonic()
+    values = {
+        "image age [s]": _age(None if inputs.image is None else inputs.image[0].received, now),
+        "pose age [s]": _age(None if inputs.pose is None else inputs.pose.received, now),
+        "gripper age [s]": _age(None if inputs.gripper is None else inputs.gripper.received, now),
+        **loop.meter.summary(),
+        **loop.deadlines.summary(),
+        **inputs.proposals.summary(),
+    }
+    if step is not None:
+        values |= {
+            "goal": str(step.goal_id),
+            "sub-goal": f"{step.goal_index + 1} of {step.goal_count}",
+            "step": f"{step.goal_step} of {step.step_budget}",
+            "energy": f"{step.energy:.4f}",
+            "plan time [s]": f"{step.plan_seconds:.3f}",
+            "encode time [s]": f"{step.encode_seconds:.3f}",
+        }
+    if decision is None:
+        return _array(name, stamp, DiagnosticStatus.OK, "starting", values)
+    level = _LEVELS.get(decision.state, DiagnosticStatus.OK)
+    return _array(name, stamp, level, f"{decision.state.name}: {decision.reason.name}: {decision.message}", values)
+
+
+def _array(name: str, stamp: Time, level: bytes, message: str, values: dict[str, str]) -> DiagnosticArray:
+    status = DiagnosticStatus(level=level, name=f"{name}: planner", hardware_id="vjepa_mpc", message=message)
+    status.values = [KeyValue(key=key, value=value) for key, value in values.items()]
+    result = DiagnosticArray(status=[status])
+    result.header.stamp = stamp
+    return result
+
+
+def _age(received: float | None, now: float) -> str:
+    return f"{math.inf if received is None else now - received:.3f}"

@@ -1,0 +1,84 @@
+"""From what SetGoal and ReachGoal carry to sub-goals, or a refusal that says what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from vjepa_mpc.goals.sub_goal import GripperIntent, Plateau, SubGoal, broadcast_options
+from vjepa_mpc.images import decode_image, image_to_rgb, read_image_file
+
+# More sub-goals than this are a mistake; their pictures and latents would fill the memory.
+MAX_SUB_GOALS = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class GoalDefaults:
+    """What a sub-goal takes from the parameters.
+
+    Raises:
+        ValueError: a value is out of range, or only one of window and slope makes sense.
+    """
+
+    steps: int
+    energy_threshold: float | None
+    plateau: Plateau | None
+
+
+def sub_goals(request: Any, camera_image: Any | None, defaults: GoalDefaults) -> tuple[SubGoal, ...]:
+    """The sub-goals that a SetGoal request or a ReachGoal goal asks for.
+
+    Args:
+        request: has ``images``, ``image_files``, ``use_current_image``, ``steps`` and ``gripper``.
+        camera_image: the camera's newest message, or None when there is none.
+        defaults: for what the request leaves open.
+
+    Raises:
+        ValueError: the request cannot be used; the message names the value and the remedy.
+    """
+    count = _count(request)
+    steps = broadcast_options(count, [int(value) for value in request.steps], defaults.steps, "steps")
+    intents = broadcast_options(
+        count, [GripperIntent.parse(text) for text in request.gripper], GripperIntent(), "gripper"
+    )
+    pictures = _pictures(request, camera_image)
+    return tuple(
+        SubGoal(
+            image=image,
+            steps=budget,
+            gripper=intent,
+            energy_threshold=defaults.energy_threshold,
+            plateau=defaults.plateau,
+        )
+        for image, budget, intent in zip(pictures, steps, intents, strict=True)
+    )
+
+
+def _count(request: Any) -> int:
+    given = {
+        "images": len(request.images),
+        "image_files": len(request.image_files),
+        "use_current_image": int(request.use_current_image),
+    }
+    used = [name for name, number in given.items() if number]
+    if len(used) != 1:
+        what = " and ".join(used) or "no picture"
+        raise ValueError(f"{what} given: use exactly one of images, image_files and use_current_image")
+    count = given[used[0]]
+    if count > MAX_SUB_GOALS:
+        raise ValueError(f"{count} {used[0]} given: a goal has at most {MAX_SUB_GOALS} sub-goals")
+    return count
+
+
+def _pictures(request: Any, camera_image: Any | None) -> Iterator[np.ndarray]:
+    if request.use_current_image:
+        if camera_image is None:
+            raise ValueError("no camera image has arrived yet: check the image topic, or give a picture")
+        yield image_to_rgb(camera_image)
+    for index, message in enumerate(request.images):
+        yield decode_image(message.data, f"goal image {index}")
+    for path in request.image_files:
+        yield read_image_file(path)

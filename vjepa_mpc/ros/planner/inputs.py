@@ -1,0 +1,136 @@
+"""The newest message of each input, as the control loop wants them. Callbacks store and return."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+from geometry_msgs.msg import PoseStamped
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CompressedImage, Image, JointState
+from std_msgs.msg import Bool, Float64MultiArray
+
+from vjepa_mpc.ros.common import optional_interfaces
+from vjepa_mpc.ros.common.conversions import position_of, quaternion_of, seconds
+from vjepa_mpc.ros.parameters.settings import Settings
+from vjepa_mpc.ros.planner.proposals import Proposals
+from vjepa_mpc.safety.samples import GripperSample, ImageSample, PoseSample, image_digest
+from vjepa_mpc.safety.sanity import check_gripper_joint
+
+# A reliable subscriber gets nothing from best-effort publishers, as franka_ros2's pose is; a best-effort one gets all.
+NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+# Of FrankaRobotState. In all its other modes the robot does not obey, or its user moves it by hand.
+MODE_PREFIX = "ROBOT_MODE_"
+MOVING_MODES = ("IDLE", "MOVE")
+
+
+class Inputs:
+    """Subscriptions and what came over them last.
+
+    Attributes (each replaced as a whole, so that any thread may read it):
+        image: sample and message, None before the first one.
+        pose: newest pose, None before the first one.
+        gripper: newest finger position as closedness, None before the first one.
+        proposals: newest proposed actions.
+    """
+
+    def __init__(self, node: Node, settings: Settings) -> None:
+        self.proposals = Proposals(node, settings.supervisor)
+        self.forget()
+        self._permission: bool | None = None
+        self._robot_mode: str | None = None
+        self._node = node
+        self._settings = settings
+        compressed = settings.image_transport == "compressed"
+        topics = settings.topics
+        kind, image = (CompressedImage, f"{topics.image}/compressed") if compressed else (Image, topics.image)
+        self._subscriptions = [
+            # Poses come first when both are waiting, so that an image is never compared with an older pose.
+            node.create_subscription(PoseStamped, topics.pose, self._on_pose, NEWEST),
+            node.create_subscription(kind, image, self._on_image, NEWEST),
+            node.create_subscription(Bool, topics.motion_allowed, self._on_motion_allowed, 1),
+            node.create_subscription(Float64MultiArray, "~/proposals", self.proposals.on_message, NEWEST),
+        ]
+        if settings.gripper_joint:
+            self._subscriptions.append(
+                node.create_subscription(JointState, topics.joint_states, self._on_joints, NEWEST)
+            )
+        if topics.robot_state:
+            robot_state = optional_interfaces.franka_robot_state()
+            self._subscriptions.append(
+                node.create_subscription(robot_state, topics.robot_state, self._on_robot_state, NEWEST)
+            )
+
+    @property
+    def motion_allowed(self) -> bool | None:
+        """Whether the robot admits motion; None while nobody says."""
+        if self._permission is None and self._robot_mode is None:
+            return None
+        return not self.motion_refusal
+
+    @property
+    def motion_refusal(self) -> str:
+        """Who does not admit motion, in words; empty when nobody objects."""
+        refusals = []
+        if self._permission is False:
+            refusals.append(f"{self._settings.topics.motion_allowed} is false")
+        if self._robot_mode not in (None, *MOVING_MODES):
+            refusals.append(f"{self._settings.topics.robot_state} says {self._robot_mode}")
+        return ", ".join(refusals)
+
+    def forget(self) -> None:
+        """Wait for new messages; what came before may be long past."""
+        self.image: tuple[ImageSample, Any] | None = None
+        self.pose: PoseSample | None = None
+        self.gripper: GripperSample | None = None
+        self.proposals.forget()
+
+    def destroy(self) -> None:
+        """End the subscriptions."""
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+
+    def _on_image(self, message: Image | CompressedImage) -> None:
+        received = time.monotonic()
+        digest = image_digest(message.data)
+        self.image = (ImageSample(seconds(message.header.stamp), received, digest), message)
+
+    def _on_pose(self, message: PoseStamped) -> None:
+        self.pose = PoseSample(
+            position=position_of(message),
+            quaternion=quaternion_of(message),
+            frame_id=message.header.frame_id,
+            stamp=seconds(message.header.stamp),
+            received=time.monotonic(),
+        )
+
+    def _on_joints(self, message: JointState) -> None:
+        names = list(message.name)
+        if self._settings.gripper_joint not in names:
+            return  # others publish joints on this topic, too
+        index = names.index(self._settings.gripper_joint)
+        position = message.position[index] if index < len(message.position) else math.nan
+        finger, guards = self._settings.finger, self._settings.supervisor
+        found = check_gripper_joint(position, finger, frozenset() if guards is None else guards.ignore_sanity)
+        self.gripper = GripperSample(
+            finger.closedness(position),
+            seconds(message.header.stamp),
+            time.monotonic(),
+            implausible="; ".join(map(str, found)),
+        )
+
+    def _on_motion_allowed(self, message: Bool) -> None:
+        self._permission = message.data
+
+    def _on_robot_state(self, message: Any) -> None:
+        self._robot_mode = robot_mode(message)
+
+
+def robot_mode(message: Any) -> str:
+    """The name of a FrankaRobotState's mode, e.g. REFLEX."""
+    for name in dir(message):
+        if name.startswith(MODE_PREFIX) and getattr(message, name) == message.robot_mode:
+            return name.removeprefix(MODE_PREFIX)
+    return f"unknown mode {message.robot_mode}"

@@ -1,0 +1,1 @@
+"""Guards: each watches one input and says what is wrong with it."""

@@ -1,0 +1,345 @@
+"""Decides whether and how far to move.
+
+Pure: no clock, no topics, no threads inside. The node tells it what came in and what time it is; it answers with a
+state, a reason with words, and what may be done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vjepa_mpc.geometry.cartesian import CartesianPose
+from vjepa_mpc.safety.config import SupervisorConfig
+from vjepa_mpc.safety.guards.inputs import ClockGuard, GripperGuard, ImageGuard, PoseGuard, Violation
+from vjepa_mpc.safety.guards.plan import PlanGuard
+from vjepa_mpc.safety.reasons import Effect, Reason, State
+from vjepa_mpc.safety.samples import GripperSample, ImageSample, Now, PlanReport, PoseSample
+
+__all__ = ["Decision", "Supervisor", "SupervisorConfig"]
+
+_ENGAGED = (State.PLANNING, State.EXECUTING)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Decision:
+    """What the supervisor says.
+
+    Attributes:
+        state: what is going on.
+        reason: why nothing moves; NONE while something may.
+        message: the reason in words, with values and remedy; empty for NONE.
+        may_plan: a plan may be computed from the newest inputs.
+        may_move: the accepted plan may be carried out.
+        engaged: set-points may be sent, if only to hold; otherwise brake and be silent.
+        epoch: changes whenever motion is interrupted; a plan of an earlier epoch is never carried out.
+        measured: the newest trusted pose; None if there is none.
+    """
+
+    state: State
+    reason: Reason
+    message: str
+    may_plan: bool
+    may_move: bool
+    engaged: bool
+    epoch: int
+    measured: CartesianPose | None
+
+
+@dataclass(eq=False)
+class _Guards:
+    """The watchers of one activation."""
+
+    clock: ClockGuard
+    image: ImageGuard
+    pose: PoseGuard
+    gripper: GripperGuard
+    plan: PlanGuard
+
+    @classmethod
+    def of(cls, config: SupervisorConfig) -> _Guards:
+        return cls(ClockGuard(), ImageGuard(config), PoseGuard(config), GripperGuard(config), PlanGuard(config))
+
+
+class Supervisor:
+    """The state machine. Not thread-safe: one thread, the set-point timer's, makes all calls.
+
+    Reasons that hold end by themselves once nothing has been wrong for `recovery_time`; faults end by :meth:`resume`.
+    Whatever interrupts motion also begins a new epoch, so that what was planned before is not carried out after.
+    """
+
+    def __init__(self) -> None:
+        self._config: SupervisorConfig | None = None
+        self._guards: _Guards | None = None
+        self._active = False
+        self._paused = False
+        self._goal_id = 0
+        self._finished: str | None = None
+        self._executing = False
+        self._epoch = 0
+        self._state = State.UNCONFIGURED
+        self._fault: Violation | None = None
+        self._hold: Violation | None = None
+        self._wrong_at = 0.0
+        self._planning_since: float | None = None
+        self._motion_allowed: bool | None = None
+        self._motion_refusal = ""
+        self._others: tuple[str, ...] = ()
+
+    @property
+    def epoch(self) -> int:
+        """Goes with each observation to the planner and comes back with the plan."""
+        return self._epoch
+
+    # -- life cycle -------------------------------------------------------------------------------------------------
+
+    def configure(self, config: SupervisorConfig) -> None:
+        """A model is loaded and these limits hold; not active yet."""
+        self._config = config
+        self._start_over(active=False)
+
+    def cleanup(self) -> None:
+        """Forget configuration and goal."""
+        self._config = None
+        self._goal_id, self._finished = 0, None
+        self._start_over(active=False)
+
+    def activate(self, now: Now) -> None:
+        """The arm may move from now on, if everything else is well; inputs have to come anew.
+
+        Raises:
+            RuntimeError: not configured.
+        """
+        if self._config is None:
+            raise RuntimeError("the supervisor is not configured: configure it with a workspace box first")
+        self._start_over(active=True)
+        self._wrong_at = now.steady
+
+    def deactivate(self) -> None:
+        """The arm may no longer move; the goal stays."""
+        self._start_over(active=False)
+
+    def _start_over(self, *, active: bool) -> None:
+        self._active, self._paused = active, False
+        self._fault = self._hold = None
+        self._guards = None if self._config is None else _Guards.of(self._config)
+        self._interrupt()
+
+    def _interrupt(self) -> None:
+        self._epoch += 1
+        self._executing = False
+        self._planning_since = None
+
+    # -- orders -----------------------------------------------------------------------------------------------------
+
+    def set_goal(self, goal_id: int) -> None:
+        """Pursue a goal instead of the one before."""
+        self._goal_id, self._finished = goal_id, None
+        self._interrupt()
+
+    def clear_goal(self) -> None:
+        """Have no goal."""
+        self.set_goal(0)
+
+    def finish_goal(self, message: str) -> None:
+        """The goal has been pursued to its end; `message` says how it went."""
+        self.set_goal(0)
+        self._finished = message
+
+    def pause(self) -> None:
+        """Hold until `unpause` or `resume`; the arm may be moved by hand meanwhile."""
+        self._paused = True
+        self._interrupt()
+
+    def unpause(self) -> None:
+        """End a pause; motion starts from wherever the arm is then. Does not end a fault."""
+        self._paused = False
+
+    def resume(self, now: Now) -> Reason | None:
+        """End a fault and a pause; returns what it ended, None if there was neither."""
+        ended = self._fault.reason if self._fault is not None else Reason.PAUSED if self._paused else None
+        self._fault, self._paused = None, False
+        if self._guards is not None:
+            self._guards.pose.take_jump()
+            self._guards.plan.misses = 0
+        self._interrupt()
+        self._wrong_at = now.steady
+        return ended
+
+    # -- observations -----------------------------------------------------------------------------------------------
+
+    def observe_image(self, sample: ImageSample) -> None:
+        """Take note of the newest image. Before configuration it is ignored, like the other inputs."""
+        if self._guards is not None:
+            # Only motion of our own must show: what a pose does while the arm holds, because it is wrong or somebody
+            # moves the arm by hand, would else be held against a picture that stays the same until the arm moves.
+            pose = self._guards.pose.pose if self._state in _ENGAGED else None
+            self._guards.image.observe(sample, None if pose is None else pose.position)
+
+    def observe_pose(self, sample: PoseSample) -> None:
+        """Take note of the newest pose."""
+        if self._guards is not None:
+            self._guards.pose.observe(sample)
+
+    def observe_gripper(self, sample: GripperSample) -> None:
+        """Take note of the newest gripper position."""
+        if self._guards is not None:
+            self._guards.gripper.observe(sample)
+
+    def motion_allowed(self, allowed: bool | None, refusal: str = "") -> None:
+        """What the robot's mode says; None if nobody says anything. ``refusal``: who does not allow it, in words."""
+        self._motion_allowed, self._motion_refusal = allowed, refusal
+
+    def other_publishers(self, names: Sequence[str]) -> None:
+        """Who else publishes on the target topic."""
+        self._others = tuple(names)
+
+    def report(self, reason: Reason, detail: str, now: Now) -> None:
+        """Something was found elsewhere: the arm holds, or faults if that is the reason's effect.
+
+        Raises:
+            ValueError: a reason that neither holds nor faults.
+        """
+        if reason.effect not in (Effect.HOLDS, Effect.FAULTS):
+            raise ValueError(f"{reason.name} is no reason to stop; report one that holds or faults")
+        self._stop_for(Violation(reason, detail), now)
+
+    # -- plans ------------------------------------------------------------------------------------------------------
+
+    def accept_plan(self, plan: PlanReport, now: Now) -> bool:
+        """Whether to carry out a plan. If False, never act on it; a bad one has then stopped the arm by its reason."""
+        guards = self._guards
+        if guards is None or self._state not in _ENGAGED or self._hold is not None or self._fault is not None:
+            return False
+        if plan.epoch != self._epoch or plan.goal_id != self._goal_id:
+            return False
+        violation = guards.plan.check(plan, guards.pose.pose, now)
+        if violation is not None:
+            self._stop_for(violation, now)
+            return False
+        self._executing = True
+        self._planning_since = None
+        return True
+
+    def examine_plan(self, plan: PlanReport, now: Now) -> None:
+        """Look at a plan that is not due yet: one that no waiting makes usable stops the arm at once."""
+        if self._guards is None or plan.epoch != self._epoch or plan.goal_id != self._goal_id:
+            return
+        violation = self._guards.plan.unusable(plan)
+        if violation is not None:
+            self._stop_for(violation, now)
+
+    def motion_done(self) -> None:
+        """The accepted plan was carried out; the next one is due."""
+        self._executing = False
+
+    # -- the decision -----------------------------------------------------------------------------------------------
+
+    def update(self, now: Now) -> Decision:
+        """What may be done now. Call it every set-point period, and after whatever should show at once."""
+        self._look(now)
+        state, reason, detail = self._judge(now)
+        if self._state in _ENGAGED and state not in _ENGAGED:
+            self._interrupt()
+        self._state = state
+        engaged = state in _ENGAGED
+        if state is State.PLANNING and self._planning_since is None:
+            self._planning_since = now.steady
+        return Decision(
+            state=state,
+            reason=reason,
+            message="" if reason is Reason.NONE else reason.message(detail),
+            may_plan=engaged,
+            may_move=state is State.EXECUTING,
+            engaged=engaged,
+            epoch=self._epoch,
+            measured=self._measured(now),
+        )
+
+    def _look(self, now: Now) -> None:
+        """Bring fault and hold up to date."""
+        guards = self._guards
+        if guards is None:
+            return
+        jump = guards.pose.take_jump()
+        if jump is not None and self._state in _ENGAGED:  # otherwise somebody may be moving the arm by hand
+            self._stop_for(Violation(Reason.POSE_JUMPED, jump), now)
+        violation = self._first_violation(guards, now)
+        if violation is not None:
+            self._stop_for(violation, now)
+        elif self._config is not None and now.steady - self._wrong_at >= self._config.recovery_time:
+            if self._hold is not None:
+                guards.image.forget_motion()  # the arm may have been moved meanwhile, which no image shows yet
+            self._hold = None
+
+    def _first_violation(self, guards: _Guards, now: Now) -> Violation | None:
+        violation = guards.clock.check(now)
+        if violation is None and self._motion_allowed is False:
+            violation = Violation(Reason.MOTION_NOT_ALLOWED, self._motion_refusal)
+        if violation is None and self._others:
+            violation = Violation(Reason.OTHER_PUBLISHER, ", ".join(self._others))
+        if violation is None:
+            violation = guards.gripper.check(now)
+        if violation is None and guards.pose.newest is not None:
+            violation = guards.pose.check(now, self._closedness())
+        if violation is None and guards.image.newest is not None:
+            violation = guards.image.check(now)
+        return violation
+
+    def _stop_for(self, violation: Violation, now: Now) -> None:
+        if violation.reason.effect is Effect.FAULTS:
+            # The first fault is the cause; what follows from it is not news.
+            self._fault = self._fault or violation
+        else:
+            self._hold = violation
+        self._wrong_at = now.steady
+
+    def _judge(self, now: Now) -> tuple[State, Reason, str]:
+        if self._config is None or self._guards is None:
+            return State.UNCONFIGURED, Reason.NOT_CONFIGURED, ""
+        if not self._active:
+            return State.IDLE, Reason.NOT_ACTIVE, ""
+        if self._fault is not None:
+            return State.FAULT, self._fault.reason, self._fault.detail
+        if self._paused:
+            return State.PAUSED, Reason.PAUSED, ""
+        if not self._goal_id and self._finished is not None:
+            return State.IDLE, Reason.GOAL_FINISHED, self._finished
+        if not self._goal_id:
+            return State.IDLE, Reason.NO_GOAL, ""
+        missing = self._missing_input(self._guards)
+        if missing is not None:
+            return State.WAITING_INPUT, missing, ""
+        if self._hold is not None:
+            return State.HOLDING, self._hold.reason, self._hold.detail
+        if self._executing:
+            return State.EXECUTING, Reason.NONE, ""
+        since = now.steady if self._planning_since is None else self._planning_since
+        return State.PLANNING, Reason.PLANNING, f"for {now.steady - since:.1f} s"
+
+    def _missing_input(self, guards: _Guards) -> Reason | None:
+        if guards.image.newest is None:
+            return Reason.NO_IMAGE
+        if guards.pose.newest is None:
+            return Reason.NO_POSE
+        if guards.gripper.required and guards.gripper.newest is None:
+            return Reason.NO_GRIPPER
+        return None
+
+    def _measured(self, now: Now) -> CartesianPose | None:
+        """The newest pose, unless something is wrong with it; that the arm is outside the box is no such thing.
+
+        After a jump there is no telling which pose was right. Whatever brakes then had better not look at it.
+        """
+        if self._guards is None or self._guards.pose.newest is None:
+            return None
+        if self._fault is not None and self._fault.reason is Reason.POSE_JUMPED:
+            return None
+        violation = self._guards.pose.check(now, self._closedness())
+        trusted = violation is None or violation.reason is Reason.POSE_OUTSIDE_WORKSPACE
+        return self._guards.pose.pose if trusted else None
+
+    def _closedness(self) -> float:
+        """The measured one; 0 where there is no gripper feedback."""
+        newest = None if self._guards is None else self._guards.gripper.newest
+        return 0.0 if newest is None else newest.closedness

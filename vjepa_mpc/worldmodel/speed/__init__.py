@@ -1,0 +1,1 @@
+"""How fast a world model computes: number formats, compiled and quantised rollouts, settings of the process."""
