@@ -14,7 +14,8 @@ import yaml
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 
-from vjepa_mpc.controller.gripper import GripperJoint, GripperSettings
+from vjepa_mpc.controller.gripper import GripperSettings
+from vjepa_mpc.geometry.gripper_joint import GripperJoint
 from vjepa_mpc.geometry.limits import MotionLimits
 from vjepa_mpc.planning import PRESETS, CEMConfig
 from vjepa_mpc.ros.parameters.settings import build_settings, planner_config

@@ -21,7 +21,7 @@ from vjepa_mpc.msg import PlanStatus
 
 from support import stand_ins
 from support.rig import FAST, Recorder, Rig
-from vjepa_mpc.controller.gripper import CLOSED, OPEN, GripperJoint
+from vjepa_mpc.geometry.gripper_joint import CLOSED, OPEN, GripperJoint
 from vjepa_mpc.ros.common import optional_interfaces
 from vjepa_mpc.ros.outputs import gripper as gripper_output
 from vjepa_mpc.ros.outputs.gripper import GripperAction

@@ -20,8 +20,8 @@ import yaml
 from scipy.spatial.transform import Rotation
 
 from vjepa_mpc.controller.step import Observation
-from vjepa_mpc.controller.visual_mpc import check_rotation
 from vjepa_mpc.geometry.limits import WorkspaceBox
+from vjepa_mpc.geometry.rotation import check_rotation
 from vjepa_mpc.planning.config import GRIPPER, CEMConfig
 from vjepa_mpc.planning.planner import CEMPlanner
 from vjepa_mpc.worldmodel.preprocess import Crop

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
-OPEN = 0.0
-CLOSED = 1.0
+from vjepa_mpc.geometry.gripper_joint import CLOSED, OPEN
+
 _MODES = ("binary", "continuous")
 
 
@@ -75,31 +74,3 @@ class Gripper:
     def reset(self) -> None:
         """Forget the held command; the next update starts from what is measured."""
         self._command = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class GripperJoint:
-    """The linear map between a finger joint's position (any unit) and closedness.
-
-    Raises:
-        ValueError: the positions are equal or not finite.
-    """
-
-    open_position: float = 0.04
-    closed_position: float = 0.0
-
-    def __post_init__(self) -> None:
-        ends = (self.open_position, self.closed_position)
-        if not all(map(math.isfinite, ends)) or ends[0] == ends[1]:
-            raise ValueError(
-                f"gripper joint positions open={ends[0]}, closed={ends[1]}: give two different finite positions"
-            )
-
-    def closedness(self, position: float) -> float:
-        """Joint position -> closedness, clipped to 0 … 1 (NaN stays NaN)."""
-        value = (position - self.open_position) / (self.closed_position - self.open_position)
-        return value if math.isnan(value) else min(max(value, OPEN), CLOSED)
-
-    def position(self, closedness: float) -> float:
-        """Closedness -> joint position."""
-        return self.open_position + closedness * (self.closed_position - self.open_position)

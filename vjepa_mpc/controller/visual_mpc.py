@@ -16,9 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vjepa_mpc.controller.gripper import CLOSED, OPEN, Gripper, GripperSettings
+from vjepa_mpc.controller.gripper import Gripper, GripperSettings
 from vjepa_mpc.controller.step import MPCStep, Observation
-from vjepa_mpc.geometry.pose import POSE_DIM, continue_branch, integrate_pose, pose_difference
+from vjepa_mpc.geometry.gripper_joint import CLOSED, OPEN
+from vjepa_mpc.geometry.pose import POSE_DIM, next_pose, pose_difference
+from vjepa_mpc.geometry.rotation import check_rotation
 from vjepa_mpc.goals.sub_goal import EndedSubGoal, GoalSequence, SubGoal
 from vjepa_mpc.planning.compute.budget import Pace
 from vjepa_mpc.planning.compute.evaluation import Objective, l1_energy
@@ -28,7 +30,7 @@ from vjepa_mpc.planning.planner import CEMPlanner, PlanResult
 from vjepa_mpc.worldmodel.preprocess import Crop
 from vjepa_mpc.worldmodel.vjepa.world_model import WorldModel
 
-__all__ = ["NO_GOAL", "MPCStep", "NoGoalError", "Observation", "VisualMPC", "check_rotation"]
+__all__ = ["NO_GOAL", "MPCStep", "NoGoalError", "Observation", "VisualMPC"]
 
 NO_GOAL = 0  # goal id while there is none
 
@@ -397,7 +399,7 @@ class VisualMPC:
         start = pose.copy()
         if self._orientation is not None:
             start[3:6] = self._orientation
-        return _integrate(start, action)
+        return next_pose(torch.from_numpy(start), torch.from_numpy(action)).numpy()
 
     def _commit(self, run: _Run, goal: SubGoal, step: MPCStep, closedness: float) -> MPCStep:
         """Count the action and command the gripper, unless the goal was superseded meanwhile."""
@@ -446,25 +448,3 @@ def _proposals(observation: Observation, rotation: np.ndarray) -> Tensor | None:
     proposals = observation.proposals.copy()
     proposals[..., :3] = proposals[..., :3] @ rotation  # from the left, a row is turned by the transpose
     return torch.from_numpy(proposals)
-
-
-def _integrate(pose: np.ndarray, action: np.ndarray) -> np.ndarray:
-    """The pose [7] that an action leads to, its Euler angles in the same branch as the pose's."""
-    start = torch.from_numpy(pose)
-    end = integrate_pose(start, torch.from_numpy(action))
-    end[3:6] = continue_branch(end[3:6], start[3:6])
-    return end.numpy()
-
-
-def check_rotation(rotation: np.ndarray | None) -> np.ndarray:
-    """A rotation matrix [3, 3] float64, the identity for None.
-
-    Raises:
-        ValueError: it is not a proper rotation.
-    """
-    if rotation is None:
-        return np.eye(3)
-    matrix = np.array(rotation, dtype=np.float64)
-    if matrix.shape != (3, 3) or not np.allclose(matrix @ matrix.T, np.eye(3), atol=1e-4) or np.linalg.det(matrix) < 0:
-        raise ValueError(f"action rotation {matrix.tolist()}: give a proper rotation matrix [3, 3], or none")
-    return matrix

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vjepa_mpc.geometry.pose import pose_from_quaternion, quaternion_from_euler
+from vjepa_mpc.geometry.pose import pose_from_quaternion
+from vjepa_mpc.geometry.rotation import quaternion_from_euler
 
 UNIT_TOLERANCE = 1e-3  # of a quaternion's norm: float32 publishers stay well below, a scaled or zero one far above
 

@@ -79,15 +79,23 @@ class PostureFinder:
             now = self._kinematics.pose(joints)
             turn = (rotation * Rotation.from_matrix(now[:3, :3]).inv()).as_rotvec()
             error = np.concatenate([position - now[:3, 3], turn])
-            step = _step(self._kinematics.jacobian(joints), error, self._home - joints)
+            step = posture_step(self._kinematics.jacobian(joints), error, self._home - joints)
             joints = joints + step
             if np.abs(step).max() < _TOLERANCE:
                 return joints if np.abs(error).max() < _MISS else None
         return None
 
 
-def _step(jacobian: np.ndarray, error: np.ndarray, homewards: np.ndarray) -> np.ndarray:
-    """Damped least squares towards the pose, and home along what leaves the pose alone."""
+def posture_step(jacobian: np.ndarray, error: np.ndarray, homewards: np.ndarray) -> np.ndarray:
+    """One step of the joints [7] in radians: towards the pose, and home along what leaves the pose alone.
+
+    Damped least squares for the pose; the joints' free direction (the elbow's swing) goes home.
+
+    Args:
+        jacobian: [6, 7], linear (m) over angular (rad) rows, in the axes that the error is in.
+        error: [6] from the present to the wanted pose, metres and radians.
+        homewards: [7] from the present to the home posture, radians.
+    """
     gram = jacobian @ jacobian.T
     gram[np.diag_indices(6)] += _DAMPING
     step = homewards + jacobian.T @ np.linalg.solve(gram, error - jacobian @ homewards)

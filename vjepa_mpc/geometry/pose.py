@@ -7,44 +7,14 @@ A pose is [x, y, z, rx, ry, rz, g]: metres and extrinsic xyz Euler radians in th
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
+from vjepa_mpc.geometry.rotation import continue_branch, euler_to_matrix, matrix_to_euler, unflipped_euler
+
 POSE_DIM = 7
-# Below this cosine of the pitch roll and yaw turn about the same axis and only their combination is defined.
-_GIMBAL_COSINE = 1e-7
-
-
-def euler_to_matrix(euler: Tensor) -> Tensor:
-    """Extrinsic xyz Euler angles [..., 3] in radians -> rotation matrices [..., 3, 3] (R = Rz Ry Rx)."""
-    (sx, sy, sz), (cx, cy, cz) = euler.sin().unbind(-1), euler.cos().unbind(-1)
-    rows = [
-        torch.stack([cz * cy, cz * sy * sx - sz * cx, cz * sy * cx + sz * sx], dim=-1),
-        torch.stack([sz * cy, sz * sy * sx + cz * cx, sz * sy * cx - cz * sx], dim=-1),
-        torch.stack([-sy, cy * sx, cy * cx], dim=-1),
-    ]
-    return torch.stack(rows, dim=-2)
-
-
-def matrix_to_euler(matrix: Tensor) -> Tensor:
-    """Rotation matrices [..., 3, 3] -> extrinsic xyz Euler angles [..., 3] in radians, each in (-pi, pi].
-
-    At gimbal lock yaw is set to zero, as scipy does.
-    """
-    cos_pitch = torch.hypot(matrix[..., 0, 0], matrix[..., 1, 0])
-    locked = cos_pitch < _GIMBAL_COSINE
-    roll = torch.where(
-        locked,
-        torch.atan2(-matrix[..., 1, 2], matrix[..., 1, 1]),
-        torch.atan2(matrix[..., 2, 1], matrix[..., 2, 2]),
-    )
-    pitch = torch.atan2(-matrix[..., 2, 0], cos_pitch)
-    yaw = torch.where(locked, 0.0, torch.atan2(matrix[..., 1, 0], matrix[..., 0, 0]))
-    return torch.stack([roll, pitch, yaw], dim=-1)
 
 
 def integrate_pose(pose: Tensor, action: Tensor) -> Tensor:
@@ -68,13 +38,10 @@ def pose_difference(start: Tensor, end: Tensor) -> Tensor:
     return torch.cat([position, matrix_to_euler(turn), closedness], dim=-1).to(start.dtype)
 
 
-def continue_branch(euler: Tensor, previous: Tensor) -> Tensor:
-    """Add whole turns to Euler angles [..., 3] so that each stays within half a turn of the previous one.
-
-    The gripper of a table-top arm points down, so its roll sits at pi, where a hair's breadth flips the sign of the
-    angle and with it the state that the predictor sees.
-    """
-    return euler + 2 * math.pi * torch.round((previous - euler) / (2 * math.pi))
+def next_pose(pose: Tensor, action: Tensor) -> Tensor:
+    """:func:`integrate_pose` with the Euler angles in the branch of the pose that they come from; [..., 7] each."""
+    moved = integrate_pose(pose, action)
+    return torch.cat([moved[..., :3], continue_branch(moved[..., 3:6], pose[..., 3:6]), moved[..., 6:]], dim=-1)
 
 
 def pose_from_quaternion(position: np.ndarray, quaternion_xyzw: np.ndarray, closedness: float) -> np.ndarray:
@@ -88,12 +55,13 @@ def pose_from_quaternion(position: np.ndarray, quaternion_xyzw: np.ndarray, clos
         raise ValueError(
             f"quaternion {quaternion.tolist()} has no direction: publish a finite unit quaternion (x,y,z,w)"
         )
-    euler = Rotation.from_quat(quaternion).as_euler("xyz")
-    if euler[0] <= -math.pi / 2:
-        euler[0] += 2 * math.pi
-    return np.concatenate([np.asarray(position, dtype=np.float64), euler, [closedness]])
+    return _pose(position, Rotation.from_quat(quaternion), closedness)
 
 
-def quaternion_from_euler(euler: np.ndarray) -> np.ndarray:
-    """Extrinsic xyz Euler radians [3] -> unit quaternion [4] in the order x, y, z, w."""
-    return Rotation.from_euler("xyz", euler).as_quat()
+def pose_from_matrix(position: np.ndarray, rotation: np.ndarray, closedness: float) -> np.ndarray:
+    """A pose [7] float64 from a position [3] and a rotation matrix [3, 3]; roll lies in (-pi/2, 3 pi/2]."""
+    return _pose(position, Rotation.from_matrix(rotation), closedness)
+
+
+def _pose(position: np.ndarray, rotation: Rotation, closedness: float) -> np.ndarray:
+    return np.concatenate([np.asarray(position, dtype=np.float64), unflipped_euler(rotation), [closedness]])

@@ -14,13 +14,13 @@ import numpy as np
 from vjepa_mpc.controller.step import MPCStep
 from vjepa_mpc.controller.visual_mpc import VisualMPC
 from vjepa_mpc.geometry.cartesian import CartesianPose
+from vjepa_mpc.geometry.setpoint import Setpoint
 from vjepa_mpc.images import ImageError
 from vjepa_mpc.loop.job_queue import JobQueue
 from vjepa_mpc.loop.look_ahead import PlanningTime, PoseHistory
 from vjepa_mpc.loop.timing import DeadlineMeter, PeriodMeter
 from vjepa_mpc.loop.worker import PlanningWorker, PlanOutcome, PlanRequest
 from vjepa_mpc.motion.arm import Motion
-from vjepa_mpc.motion.setpoints import Setpoint
 from vjepa_mpc.planning import RankLostError
 from vjepa_mpc.ros.parameters.settings import Settings
 from vjepa_mpc.ros.planner.inputs import Inputs

@@ -15,6 +15,7 @@ import numpy as np
 
 from vjepa_mpc.geometry.cartesian import CartesianPose, from_rotation_vector, quaternion_multiply, rotation_between
 from vjepa_mpc.geometry.limits import MotionLimits, WorkspaceBox
+from vjepa_mpc.geometry.setpoint import Setpoint
 
 # How the bound on linear acceleration is shared: following the target may use 1/√2 of it, and braking before a face of
 # the box 1/√6 on each of the three axes. The worst case, a vector of the former with all axes braking, is the bound.
@@ -48,27 +49,6 @@ class SetpointSettings:
     def __post_init__(self) -> None:
         if not 0.0 < self.period < self.max_gap < math.inf:
             raise ValueError(f"period={self.period} s, max_gap={self.max_gap} s: both positive, the gap the longer one")
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Setpoint:
-    """What is published: a pose and the velocity it was reached with, robot base frame.
-
-    Attributes:
-        position: [3] metres.
-        quaternion: [4] xyzw, unit.
-        linear_velocity: [3] m/s.
-        angular_velocity: [3] rad/s.
-        time: steady-clock seconds.
-        restarted: the first one since :meth:`SetpointGenerator.engage`, not connected to the one before.
-    """
-
-    position: np.ndarray
-    quaternion: np.ndarray
-    linear_velocity: np.ndarray
-    angular_velocity: np.ndarray
-    time: float
-    restarted: bool = False
 
 
 class SetpointGenerator:

@@ -6,7 +6,7 @@ import numpy as np
 
 from vjepa_mpc.geometry.cartesian import CartesianPose, rotation_between
 from vjepa_mpc.geometry.limits import MotionLimits, WorkspaceBox
-from vjepa_mpc.motion.setpoints import Setpoint
+from vjepa_mpc.geometry.setpoint import Setpoint
 
 _ROUNDING = 1.0 + 1e-6
 _UNIT_TOLERANCE = 1e-6

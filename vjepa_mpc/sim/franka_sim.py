@@ -7,8 +7,10 @@ from types import TracebackType
 
 import numpy as np
 
+from vjepa_mpc.geometry.inverse_kinematics import HOME_POSTURE
+from vjepa_mpc.geometry.pose import pose_from_matrix
 from vjepa_mpc.sim.config import SimConfig
-from vjepa_mpc.sim.kinematics import DOWN, HOME_POSTURE, ArmKinematics, pose_from_matrix
+from vjepa_mpc.sim.kinematics import DOWN, ArmKinematics
 from vjepa_mpc.sim.rendering import CameraRenderer
 from vjepa_mpc.sim.scene import (
     ARM_JOINTS,
@@ -53,7 +55,7 @@ class FrankaSim:
         self._tcp = self.model.site(TCP_SITE).id
         self._renderer: CameraRenderer | None = None
         self._unstepped = 0.0
-        self._target_joints = HOME_POSTURE.copy()
+        self._target_joints = np.array(HOME_POSTURE)
         self.reset()
 
     # -- state ---------------------------------------------------------------------------------------------------

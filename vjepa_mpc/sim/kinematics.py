@@ -14,24 +14,14 @@ import numpy as np
 import pinocchio as pin  # type: ignore[import-untyped]
 from scipy.spatial.transform import Rotation
 
+from vjepa_mpc.geometry.inverse_kinematics import HOME_POSTURE, posture_step
 from vjepa_mpc.sim.scene import ARM_JOINTS, TCP_SITE, mujoco
 
-# Elbow in the middle plane, gripper pointing down in the middle of the default workspace.
-HOME_POSTURE = np.array([0.0, 0.1984, 0.0, -2.3286, 0.0, 2.5269, math.pi / 4])
 DOWN = (math.pi, 0.0, 0.0)  # extrinsic xyz Euler angles of the gripper pointing down, fingers along y
 
 _ITERATIONS = 40
 _TOLERANCE = 1e-6  # metres and radians
-_DAMPING = 1e-6
-_LONGEST_STEP = 0.5  # radians a joint moves in one iteration
-
-
-def pose_from_matrix(position: np.ndarray, rotation: np.ndarray, closedness: float) -> np.ndarray:
-    """A pose [7]; the roll lies in (-pi/2, 3 pi/2], so that a gripper pointing down never flips sign."""
-    euler = Rotation.from_matrix(rotation).as_euler("xyz")
-    if euler[0] <= -math.pi / 2:
-        euler[0] += 2 * math.pi
-    return np.concatenate([position, euler, [closedness]])
+_HOME = np.array(HOME_POSTURE)
 
 
 class ArmKinematics:
@@ -69,25 +59,17 @@ class ArmKinematics:
         if not np.isfinite(pose[:6]).all():
             raise ValueError(f"pose {np.asarray(pose).tolist()} is not finite: send metres and radians")
         target = pin.SE3(Rotation.from_euler("xyz", pose[3:6]).as_matrix(), np.asarray(pose[:3], dtype=float))
-        joints = HOME_POSTURE.copy()
+        joints = _HOME.copy()
         for _ in range(_ITERATIONS):
             pin.computeJointJacobians(self._model, self._data, joints)
             pin.updateFramePlacement(self._model, self._data, self._frame)
             jacobian = pin.getFrameJacobian(self._model, self._data, self._frame, pin.ReferenceFrame.LOCAL)
             error = pin.log6(self._data.oMf[self._frame].actInv(target)).vector
-            step = _step(jacobian, error, HOME_POSTURE - joints)
+            step = posture_step(jacobian, error, _HOME - joints)
             joints = np.clip(joints + step, self._low, self._high)
             if np.abs(step).max() < _TOLERANCE:
                 break
         return joints
-
-
-def _step(jacobian: np.ndarray, error: np.ndarray, homewards: np.ndarray) -> np.ndarray:
-    """Damped least squares towards the pose, and home within the null space of the pose."""
-    gram = jacobian @ jacobian.T
-    gram[np.diag_indices(6)] += _DAMPING
-    step = homewards + jacobian.T @ np.linalg.solve(gram, error - jacobian @ homewards)
-    return step / max(1.0, np.abs(step).max() / _LONGEST_STEP)
 
 
 def _placement(position: np.ndarray, quaternion_wxyz: np.ndarray) -> pin.SE3:

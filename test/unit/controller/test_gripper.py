@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from vjepa_mpc.controller.gripper import CLOSED, OPEN, Gripper, GripperJoint, GripperSettings
+from vjepa_mpc.controller.gripper import Gripper, GripperSettings
+from vjepa_mpc.geometry.gripper_joint import CLOSED, OPEN, GripperJoint
 
 
 def test_a_binary_gripper_holds_until_the_opposite_is_planned():

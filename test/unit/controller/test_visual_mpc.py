@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from vjepa_mpc.controller.gripper import CLOSED, GripperSettings
+from vjepa_mpc.controller.gripper import GripperSettings
 from vjepa_mpc.controller.visual_mpc import NO_GOAL, NoGoalError, Observation, VisualMPC
+from vjepa_mpc.geometry.gripper_joint import CLOSED
 from vjepa_mpc.goals.sub_goal import Ending, GripperIntent, PlannerOverrides, SubGoal
 from vjepa_mpc.planning import CEMConfig, CEMPlanner
 from vjepa_mpc.worldmodel import PointMassWorldModel

@@ -9,9 +9,8 @@ pytest.importorskip("franky_sim", reason="the simulator's packages are not insta
 
 from scipy.spatial.transform import Rotation
 
-from vjepa_mpc.geometry.inverse_kinematics import HOME_POSTURE, PostureFinder, TargetError
+from vjepa_mpc.geometry.inverse_kinematics import PostureFinder, TargetError
 from vjepa_mpc.sim.config import SimConfig
-from vjepa_mpc.sim.kinematics import HOME_POSTURE as SIM_HOME
 from vjepa_mpc.sim.kinematics import ArmKinematics
 from vjepa_mpc.sim.scene import ARM_JOINTS, build_model
 
@@ -49,10 +48,6 @@ def model():
 def finder(model) -> PostureFinder:
     limits = np.array([model.joint(name).range for name in ARM_JOINTS]).T
     return PostureFinder(FiniteDifferences(ArmKinematics(model)), (limits[0], limits[1]))
-
-
-def test_home_is_the_simulators() -> None:
-    np.testing.assert_allclose(HOME_POSTURE, SIM_HOME)
 
 
 def test_postures_are_the_simulators_whatever_was_asked_before(model, finder: PostureFinder) -> None:

@@ -6,7 +6,8 @@ from scipy.spatial.transform import Rotation
 
 from vjepa_mpc.geometry.cartesian import CartesianPose
 from vjepa_mpc.geometry.limits import MotionLimits, WorkspaceBox
-from vjepa_mpc.motion.setpoints import Setpoint, SetpointGenerator, SetpointSettings
+from vjepa_mpc.geometry.setpoint import Setpoint
+from vjepa_mpc.motion.setpoints import SetpointGenerator, SetpointSettings
 from vjepa_mpc.safety.invariants import check_setpoint
 
 BOX = WorkspaceBox(lower=(0.3, -0.2, 0.02), upper=(0.7, 0.2, 0.4))

@@ -8,8 +8,9 @@ import pytest
 from vjepa_mpc.controller.visual_mpc import Observation, VisualMPC
 from vjepa_mpc.geometry.cartesian import CartesianPose
 from vjepa_mpc.geometry.limits import MotionLimits, WorkspaceBox
+from vjepa_mpc.geometry.setpoint import Setpoint
 from vjepa_mpc.goals.sub_goal import SubGoal
-from vjepa_mpc.motion.setpoints import Setpoint, SetpointGenerator
+from vjepa_mpc.motion.setpoints import SetpointGenerator
 from vjepa_mpc.motion.settle import SettleMonitor
 from vjepa_mpc.planning import CEMConfig
 from vjepa_mpc.safety.invariants import check_setpoint

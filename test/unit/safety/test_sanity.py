@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vjepa_mpc.controller.gripper import GripperJoint
+from vjepa_mpc.geometry.gripper_joint import GripperJoint
 from vjepa_mpc.geometry.limits import WorkspaceBox
 from vjepa_mpc.safety.sanity import FINDINGS, check_gripper_joint, check_moves, check_state
 

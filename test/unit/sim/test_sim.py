@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from vjepa_mpc.geometry.inverse_kinematics import HOME_POSTURE
 from vjepa_mpc.sim import Block, Camera, FrankaSim, RenderBackendError, SimConfig, Workspace
 from vjepa_mpc.sim import rendering as rendering_module
 from vjepa_mpc.sim.backend import choose_gl_backend
-from vjepa_mpc.sim.kinematics import HOME_POSTURE, ArmKinematics
+from vjepa_mpc.sim.kinematics import ArmKinematics
 from vjepa_mpc.sim.tasks import down_pose
 
 pytestmark = pytest.mark.sim

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from support.golden import relative_error
-from vjepa_mpc.geometry.pose import continue_branch, integrate_pose
+from vjepa_mpc.geometry.pose import integrate_pose
+from vjepa_mpc.geometry.rotation import continue_branch
 from vjepa_mpc.worldmodel import ModelConfig, VJEPAWorldModel, build_world_model
 from vjepa_mpc.worldmodel.vjepa.layers import layer_norm_features
 

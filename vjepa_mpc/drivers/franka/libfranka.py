@@ -5,7 +5,8 @@ in C++. Each new target is an asynchronous motion that takes over from the one b
 and acceleration; passing one on takes well under a millisecond, so this works at the rate of the set-points.
 
 The motions are in joint space, to the posture that :mod:`~vjepa_mpc.geometry.inverse_kinematics` gives the target,
-because the elbow of a Cartesian motion depends on the way there; set-points are so close together that the path stays straight.
+because the elbow of a Cartesian motion depends on the way there; set-points are so close together that the path stays
+straight.
 """
 
 from __future__ import annotations

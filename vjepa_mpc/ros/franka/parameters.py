@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
-from vjepa_mpc.controller.gripper import GripperJoint
 from vjepa_mpc.drivers.franka.settings import MOST, MOTIONS, ArmSettings, HandSettings
+from vjepa_mpc.geometry.gripper_joint import GripperJoint
 from vjepa_mpc.ros.parameters.live import Entry, Values
 
 _ARM = {field.name: field.default for field in fields(ArmSettings) if field.default is not MISSING}

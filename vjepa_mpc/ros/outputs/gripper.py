@@ -15,7 +15,7 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Float64MultiArray
 
-from vjepa_mpc.controller.gripper import GripperJoint
+from vjepa_mpc.geometry.gripper_joint import GripperJoint
 from vjepa_mpc.ros.common import optional_interfaces
 from vjepa_mpc.ros.parameters.settings import Settings
 from vjepa_mpc.safety.guards.inputs import Violation

@@ -10,7 +10,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Float64MultiArray
 
 from vjepa_mpc.controller.step import MPCStep
-from vjepa_mpc.motion.setpoints import Setpoint
+from vjepa_mpc.geometry.setpoint import Setpoint
 from vjepa_mpc.msg import PlanStatus
 from vjepa_mpc.ros.common.conversions import pose_message, twist_message
 from vjepa_mpc.ros.outputs.gripper import make_gripper_output

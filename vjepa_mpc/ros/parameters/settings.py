@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from rclpy.node import Node
 
-from vjepa_mpc.controller.gripper import GripperJoint, GripperSettings
-from vjepa_mpc.controller.visual_mpc import check_rotation
+from vjepa_mpc.controller.gripper import GripperSettings
+from vjepa_mpc.geometry.gripper_joint import GripperJoint
 from vjepa_mpc.geometry.limits import MotionLimits, WorkspaceBox
+from vjepa_mpc.geometry.rotation import check_rotation
 from vjepa_mpc.goals.sub_goal import Plateau
 from vjepa_mpc.motion.setpoints import SetpointSettings
 from vjepa_mpc.motion.settle import SettleSettings

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import MISSING, fields, replace
 from typing import Any, get_args
 
-from vjepa_mpc.controller.gripper import GripperJoint, GripperSettings
+from vjepa_mpc.controller.gripper import GripperSettings
 from vjepa_mpc.drivers.franka.settings import HandSettings
+from vjepa_mpc.geometry.gripper_joint import GripperJoint
 from vjepa_mpc.geometry.limits import MotionLimits
 from vjepa_mpc.motion.setpoints import SetpointSettings
 from vjepa_mpc.motion.settle import SettleSettings

@@ -25,8 +25,9 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import SetBool, Trigger
 
-from vjepa_mpc.controller.gripper import GripperJoint
-from vjepa_mpc.geometry.pose import pose_from_quaternion, quaternion_from_euler
+from vjepa_mpc.geometry.gripper_joint import GripperJoint
+from vjepa_mpc.geometry.pose import pose_from_quaternion
+from vjepa_mpc.geometry.rotation import quaternion_from_euler
 from vjepa_mpc.images import encode_png
 from vjepa_mpc.ros.common import process
 from vjepa_mpc.ros.common.conversions import pose_message, position_of, quaternion_of

@@ -23,7 +23,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CompressedImage, Image, JointState
 from std_srvs.srv import Trigger
 
-from vjepa_mpc.controller.gripper import GripperJoint
+from vjepa_mpc.geometry.gripper_joint import GripperJoint
 from vjepa_mpc.geometry.pose import pose_from_quaternion
 from vjepa_mpc.images import encode_png, image_to_rgb
 from vjepa_mpc.msg import PlanStatus

@@ -13,7 +13,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from vjepa_mpc.geometry.pose import continue_branch, integrate_pose
+from vjepa_mpc.geometry.pose import next_pose
 from vjepa_mpc.worldmodel.vjepa.kernels import attention, linear
 from vjepa_mpc.worldmodel.vjepa.layers import Block, layer_norm_features
 from vjepa_mpc.worldmodel.vjepa.predictor import CONDITION_TOKENS, Predictor
@@ -202,9 +202,3 @@ class _SharedFirstLayer:
         shared, own = query @ self._keys.mT, (query * key).sum(-1, keepdim=True)
         weights = (torch.cat([shared, own], dim=-1) * self._scale).softmax(dim=-1)
         return weights[..., :-1] @ self._values + weights[..., -1:] * value
-
-
-def next_pose(pose: Tensor, action: Tensor) -> Tensor:
-    """Integrate an action [S, 7] and keep the Euler angles in the branch in which they were measured."""
-    moved = integrate_pose(pose, action)
-    return torch.cat([moved[:, :3], continue_branch(moved[:, 3:6], pose[:, 3:6]), moved[:, 6:]], dim=-1)
