@@ -24,7 +24,7 @@ from vjepa_mpc.motion.arm import Motion
 from vjepa_mpc.planning import RankLostError
 from vjepa_mpc.ros.parameters.settings import Settings
 from vjepa_mpc.ros.planner.inputs import Inputs
-from vjepa_mpc.safety.guards.inputs import Violation
+from vjepa_mpc.safety.guards.violation import Violation
 from vjepa_mpc.safety.reasons import Reason
 from vjepa_mpc.safety.samples import Now, PlanReport
 from vjepa_mpc.safety.supervisor import Decision, Supervisor
@@ -290,12 +290,12 @@ class ControlLoop:
         image = inputs.image  # looked at before the pose, so that the pose is at least as new
         pose = inputs.pose
         if pose is not None:
-            supervisor.observe_pose(pose)
+            supervisor.observe(pose)
             self._pose_stamp = pose.stamp
         if image is not None:
-            supervisor.observe_image(image[0])
+            supervisor.observe(image[0])
         if inputs.gripper is not None:
-            supervisor.observe_gripper(inputs.gripper)
+            supervisor.observe(inputs.gripper)
         supervisor.motion_allowed(inputs.motion_allowed, inputs.motion_refusal)
         trouble = self._publishers.gripper_trouble()
         if trouble is not None:

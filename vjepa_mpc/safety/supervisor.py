@@ -6,15 +6,18 @@ state, a reason with words, and what may be done.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from vjepa_mpc.geometry.cartesian import CartesianPose
-from vjepa_mpc.safety.config import SupervisorConfig
-from vjepa_mpc.safety.guards.inputs import ClockGuard, GripperGuard, ImageGuard, PoseGuard, Violation
+from vjepa_mpc.safety.config import INPUT_GUARDS, SupervisorConfig
+from vjepa_mpc.safety.guards.clock import ClockGuard
+from vjepa_mpc.safety.guards.interface import InputGuard, Scene
 from vjepa_mpc.safety.guards.plan import PlanGuard
+from vjepa_mpc.safety.guards.violation import Violation
 from vjepa_mpc.safety.reasons import Effect, Reason, State
-from vjepa_mpc.safety.samples import GripperSample, ImageSample, Now, PlanReport, PoseSample
+from vjepa_mpc.safety.samples import Now, PlanReport, PoseSample
 
 __all__ = ["Decision", "Supervisor", "SupervisorConfig"]
 
@@ -46,19 +49,16 @@ class Decision:
     measured: CartesianPose | None
 
 
-@dataclass(eq=False)
 class _Guards:
-    """The watchers of one activation."""
+    """The guards of one activation."""
 
-    clock: ClockGuard
-    image: ImageGuard
-    pose: PoseGuard
-    gripper: GripperGuard
-    plan: PlanGuard
-
-    @classmethod
-    def of(cls, config: SupervisorConfig) -> _Guards:
-        return cls(ClockGuard(), ImageGuard(config), PoseGuard(config), GripperGuard(config), PlanGuard(config))
+    def __init__(self, config: SupervisorConfig, *, engaged: bool) -> None:
+        self.scene = Scene(engaged=engaged)
+        self.clock, self.plan = ClockGuard(), PlanGuard(config)
+        self.inputs: dict[type, InputGuard[Any]] = {
+            guard.kind: guard(config, self.scene)
+            for guard in INPUT_GUARDS  # asked in this order
+        }
 
 
 class Supervisor:
@@ -122,7 +122,8 @@ class Supervisor:
     def _start_over(self, *, active: bool) -> None:
         self._active, self._paused = active, False
         self._fault = self._hold = None
-        self._guards = None if self._config is None else _Guards.of(self._config)
+        engaged = self._state in _ENGAGED
+        self._guards = None if self._config is None else _Guards(self._config, engaged=engaged)
         self._interrupt()
 
     def _interrupt(self) -> None:
@@ -160,7 +161,8 @@ class Supervisor:
         ended = self._fault.reason if self._fault is not None else Reason.PAUSED if self._paused else None
         self._fault, self._paused = None, False
         if self._guards is not None:
-            self._guards.pose.take_jump()
+            for guard in self._guards.inputs.values():
+                guard.incident()  # what happened before does not count any more
             self._guards.plan.misses = 0
         self._interrupt()
         self._wrong_at = now.steady
@@ -168,23 +170,14 @@ class Supervisor:
 
     # -- observations -----------------------------------------------------------------------------------------------
 
-    def observe_image(self, sample: ImageSample) -> None:
-        """Take note of the newest image. Before configuration it is ignored, like the other inputs."""
-        if self._guards is not None:
-            # Only motion of our own must show: what a pose does while the arm holds, because it is wrong or somebody
-            # moves the arm by hand, would else be held against a picture that stays the same until the arm moves.
-            pose = self._guards.pose.pose if self._state in _ENGAGED else None
-            self._guards.image.observe(sample, None if pose is None else pose.position)
+    def observe(self, sample: Any) -> None:
+        """Take note of the newest image, pose, gripper position or other sample; ignored before configuration.
 
-    def observe_pose(self, sample: PoseSample) -> None:
-        """Take note of the newest pose."""
+        Raises:
+            KeyError: no guard watches samples of this class.
+        """
         if self._guards is not None:
-            self._guards.pose.observe(sample)
-
-    def observe_gripper(self, sample: GripperSample) -> None:
-        """Take note of the newest gripper position."""
-        if self._guards is not None:
-            self._guards.gripper.observe(sample)
+            self._guards.inputs[type(sample)].observe(sample)
 
     def motion_allowed(self, allowed: bool | None, refusal: str = "") -> None:
         """What the robot's mode says; None if nobody says anything. ``refusal``: who does not allow it, in words."""
@@ -213,7 +206,7 @@ class Supervisor:
             return False
         if plan.epoch != self._epoch or plan.goal_id != self._goal_id:
             return False
-        violation = guards.plan.check(plan, guards.pose.pose, now)
+        violation = guards.plan.check(plan, guards.scene.pose, now)
         if violation is not None:
             self._stop_for(violation, now)
             return False
@@ -243,6 +236,8 @@ class Supervisor:
             self._interrupt()
         self._state = state
         engaged = state in _ENGAGED
+        if self._guards is not None:
+            self._guards.scene.engaged = engaged
         if state is State.PLANNING and self._planning_since is None:
             self._planning_since = now.steady
         return Decision(
@@ -261,30 +256,30 @@ class Supervisor:
         guards = self._guards
         if guards is None:
             return
-        jump = guards.pose.take_jump()
-        if jump is not None and self._state in _ENGAGED:  # otherwise somebody may be moving the arm by hand
-            self._stop_for(Violation(Reason.POSE_JUMPED, jump), now)
+        for guard in guards.inputs.values():
+            incident = guard.incident()
+            if incident is not None and guards.scene.engaged:  # otherwise somebody may be moving the arm by hand
+                self._stop_for(incident, now)
         violation = self._first_violation(guards, now)
         if violation is not None:
             self._stop_for(violation, now)
         elif self._config is not None and now.steady - self._wrong_at >= self._config.recovery_time:
             if self._hold is not None:
-                guards.image.forget_motion()  # the arm may have been moved meanwhile, which no image shows yet
+                for guard in guards.inputs.values():
+                    guard.hold_ended()
             self._hold = None
 
     def _first_violation(self, guards: _Guards, now: Now) -> Violation | None:
-        violation = guards.clock.check(now)
-        if violation is None and self._motion_allowed is False:
-            violation = Violation(Reason.MOTION_NOT_ALLOWED, self._motion_refusal)
-        if violation is None and self._others:
-            violation = Violation(Reason.OTHER_PUBLISHER, ", ".join(self._others))
-        if violation is None:
-            violation = guards.gripper.check(now)
-        if violation is None and guards.pose.newest is not None:
-            violation = guards.pose.check(now, self._closedness())
-        if violation is None and guards.image.newest is not None:
-            violation = guards.image.check(now)
-        return violation
+        """The clock first, by which all else is judged; then what others say; then the inputs in their order."""
+        return guards.clock.check(now) or self._objection() or _first_wrong(guards.inputs.values(), now)
+
+    def _objection(self) -> Violation | None:
+        """What the robot's mode or another publisher has against moving."""
+        if self._motion_allowed is False:
+            return Violation(Reason.MOTION_NOT_ALLOWED, self._motion_refusal)
+        if self._others:
+            return Violation(Reason.OTHER_PUBLISHER, ", ".join(self._others))
+        return None
 
     def _stop_for(self, violation: Violation, now: Now) -> None:
         if violation.reason.effect is Effect.FAULTS:
@@ -318,12 +313,9 @@ class Supervisor:
         return State.PLANNING, Reason.PLANNING, f"for {now.steady - since:.1f} s"
 
     def _missing_input(self, guards: _Guards) -> Reason | None:
-        if guards.image.newest is None:
-            return Reason.NO_IMAGE
-        if guards.pose.newest is None:
-            return Reason.NO_POSE
-        if guards.gripper.required and guards.gripper.newest is None:
-            return Reason.NO_GRIPPER
+        for guard in reversed(guards.inputs.values()):
+            if guard.required and guard.newest is None:
+                return guard.missing
         return None
 
     def _measured(self, now: Now) -> CartesianPose | None:
@@ -331,15 +323,15 @@ class Supervisor:
 
         After a jump there is no telling which pose was right. Whatever brakes then had better not look at it.
         """
-        if self._guards is None or self._guards.pose.newest is None:
+        if self._guards is None:
             return None
         if self._fault is not None and self._fault.reason is Reason.POSE_JUMPED:
             return None
-        violation = self._guards.pose.check(now, self._closedness())
+        violation = self._guards.inputs[PoseSample].check(now)
         trusted = violation is None or violation.reason is Reason.POSE_OUTSIDE_WORKSPACE
-        return self._guards.pose.pose if trusted else None
+        return self._guards.scene.pose if trusted else None
 
-    def _closedness(self) -> float:
-        """The measured one; 0 where there is no gripper feedback."""
-        newest = None if self._guards is None else self._guards.gripper.newest
-        return 0.0 if newest is None else newest.closedness
+
+def _first_wrong(guards: Iterable[InputGuard[Any]], now: Now) -> Violation | None:
+    found = (guard.check(now) for guard in guards)
+    return next((violation for violation in found if violation is not None), None)

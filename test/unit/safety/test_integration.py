@@ -58,12 +58,12 @@ class Loop:
         self.time += PERIOD
         image = self.model.render(self.arm)
         if not self.blind:
-            self.supervisor.observe_image(ImageSample(self.time, self.time, image_digest(image.tobytes())))
+            self.supervisor.observe(ImageSample(self.time, self.time, image_digest(image.tobytes())))
         if not self.numb:
             pose = PoseSample(
                 position=self.arm.copy(), quaternion=DOWN, frame_id="base", stamp=self.time, received=self.time
             )
-            self.supervisor.observe_pose(pose)
+            self.supervisor.observe(pose)
         decision = self.supervisor.update(self.now)
         self._deliver()
         if decision.epoch != self._epoch:

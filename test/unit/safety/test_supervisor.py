@@ -53,14 +53,14 @@ class Rig:
             position, quaternion = CartesianPose.from_state(self.state).position, [1.0, 0.0, 0.0, 0.0]
             fields = {"position": position, "quaternion": np.array(quaternion), "frame_id": "base"}
             times = {"stamp": self.ros + self.stamp_offset["pose"], "received": self.steady}
-            self.supervisor.observe_pose(PoseSample(**{**fields, **times, **self.pose}))
+            self.supervisor.observe(PoseSample(**{**fields, **times, **self.pose}))
         if self.gripper is not None:
             stamp = self.ros + self.stamp_offset["gripper"]
-            self.supervisor.observe_gripper(replace(GripperSample(0.0, stamp, self.steady), **self.gripper))
+            self.supervisor.observe(replace(GripperSample(0.0, stamp, self.steady), **self.gripper))
         if self.image is not None and self.ticks % 5 == 0:
             self.digest += 1
             stamp = self.ros + self.stamp_offset["image"]
-            self.supervisor.observe_image(replace(ImageSample(stamp, self.steady, self.digest), **self.image))
+            self.supervisor.observe(replace(ImageSample(stamp, self.steady, self.digest), **self.image))
 
     def start(self) -> Decision:
         """Active, with a goal, ready to plan."""

@@ -18,7 +18,7 @@ from std_msgs.msg import Float64MultiArray
 from vjepa_mpc.geometry.gripper_joint import GripperJoint
 from vjepa_mpc.ros.common import optional_interfaces
 from vjepa_mpc.ros.parameters.settings import Settings
-from vjepa_mpc.safety.guards.inputs import Violation
+from vjepa_mpc.safety.guards.violation import Violation
 from vjepa_mpc.safety.reasons import Reason
 
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)

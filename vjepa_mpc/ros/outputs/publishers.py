@@ -15,7 +15,7 @@ from vjepa_mpc.msg import PlanStatus
 from vjepa_mpc.ros.common.conversions import pose_message, twist_message
 from vjepa_mpc.ros.outputs.gripper import make_gripper_output
 from vjepa_mpc.ros.parameters.settings import Settings
-from vjepa_mpc.safety.guards.inputs import Violation
+from vjepa_mpc.safety.guards.violation import Violation
 from vjepa_mpc.safety.supervisor import Decision
 
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)

@@ -3,24 +3,48 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
 from vjepa_mpc.geometry.cartesian import CartesianPose
 from vjepa_mpc.geometry.pose import POSE_DIM
-from vjepa_mpc.safety.config import SupervisorConfig
-from vjepa_mpc.safety.guards.inputs import Violation
+from vjepa_mpc.options import option
+from vjepa_mpc.safety.guards.cell import CellOptions
+from vjepa_mpc.safety.guards.interface import Guard
+from vjepa_mpc.safety.guards.violation import Violation
 from vjepa_mpc.safety.reasons import Reason
 from vjepa_mpc.safety.samples import Now, PlanReport
 
 _ROUNDING = 1.0 + 1e-4  # planners work in float32
 
 
-class PlanGuard:
+class PlanGuard(Guard):
     """Checks plans: shape and values, size of steps, where they begin, age; and counts late ones."""
 
-    def __init__(self, config: SupervisorConfig) -> None:
-        self._config = config
+    @dataclass(frozen=True, kw_only=True)
+    class Options(CellOptions):
+        """When a plan is late or too old."""
+
+        plan_deadline: float = option(
+            5.0,
+            "A plan that takes longer, from its observation on, is late. It is still carried out, unless too many in a "
+            "row are late.",
+            unit="s",
+            low=0.01,
+            high=3600.0,
+        )
+        plan_max_age: float = option(
+            10.0, "Oldest observation that a plan may be carried out on.", unit="s", low=0.01, high=3600.0
+        )
+        max_deadline_misses: int = option(
+            3, "So many late plans in a row stop the arm until it is resumed.", low=1, high=1000
+        )
+
+    reasons = (Reason.DEADLINE_MISSED, Reason.PLAN_TOO_OLD, Reason.PLAN_INVALID, Reason.PLAN_TOO_FAR)
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
         self.misses = 0
 
     def check(self, plan: PlanReport, measured: CartesianPose | None, now: Now) -> Violation | None:
@@ -29,17 +53,17 @@ class PlanGuard:
 
     def _late(self, plan: PlanReport, now: Now) -> Violation | None:
         """A late plan is good enough while its observation is not too old; several in a row are a fault."""
-        config = self._config
-        late = plan.compute_seconds > config.plan_deadline
+        options = self._options
+        late = plan.compute_seconds > options.plan_deadline
         self.misses = self.misses + 1 if late else 0
-        if self.misses >= config.max_deadline_misses:
+        if self.misses >= options.max_deadline_misses:
             misses, self.misses = self.misses, 0
-            took = f"the last took {plan.compute_seconds:.2f} s (deadline {config.plan_deadline:g} s)"
+            took = f"the last took {plan.compute_seconds:.2f} s (deadline {options.plan_deadline:g} s)"
             return Violation(Reason.DEADLINE_MISSED, f"{misses} times; {took}")
         age = now.steady - plan.observed_at
-        if age > config.plan_max_age:
+        if age > options.plan_max_age:
             return Violation(
-                Reason.PLAN_TOO_OLD, f"its observation is {age:.2f} s old (limit {config.plan_max_age:g} s)"
+                Reason.PLAN_TOO_OLD, f"its observation is {age:.2f} s old (limit {options.plan_max_age:g} s)"
             )
         return None
 
@@ -59,7 +83,7 @@ class PlanGuard:
         return self._too_large(actions)
 
     def _too_large(self, actions: np.ndarray) -> Violation | None:
-        limits = self._config.limits
+        limits = self._options.limits
         # The planner bounds each axis; turned by a camera calibration, a step may be as long as the box's diagonal.
         step = float(np.linalg.norm(actions[:, :3], axis=1).max())
         if step > limits.max_step * math.sqrt(3.0) * _ROUNDING:
@@ -73,13 +97,13 @@ class PlanGuard:
     def _too_far(self, plan: PlanReport, measured: CartesianPose | None) -> Violation | None:
         if measured is None:
             return Violation(Reason.PLAN_TOO_FAR, "there is no trusted pose to start from")
-        config = self._config
+        options = self._options
         target = CartesianPose.from_state(plan.target_pose)
-        reach = config.limits.max_step * math.sqrt(3.0) + config.pose_jump
+        reach = options.limits.max_step * math.sqrt(3.0) + options.pose_jump
         distance, angle = measured.distance(target), measured.angle(target)
         if distance > reach:
             return Violation(Reason.PLAN_TOO_FAR, f"the target is {distance:.3f} m away (limit {reach:.3f} m)")
-        turn = config.limits.max_rotation_step + config.pose_jump_angle
+        turn = options.limits.max_rotation_step + options.pose_jump_angle
         if angle > turn:
             return Violation(Reason.PLAN_TOO_FAR, f"the target is turned by {angle:.2f} rad (limit {turn:.2f} rad)")
         return None
