@@ -17,8 +17,8 @@ import torch
 from matplotlib.figure import Figure
 
 from vjepa_mpc.worldmodel import MODEL_CONFIGS, VJEPAWorldModel, build_world_model
+from vjepa_mpc.worldmodel.interface import Rollout
 from vjepa_mpc.worldmodel.vjepa.layers import layer_norm_features
-from vjepa_mpc.worldmodel.vjepa.rollout import Rollout
 
 
 @dataclass(frozen=True)

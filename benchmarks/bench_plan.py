@@ -30,6 +30,7 @@ from vjepa_mpc.worldmodel import (
     ModelConfig,
     VJEPAWorldModel,
     build_world_model,
+    compile_rollouts,
 )
 from vjepa_mpc.worldmodel.vjepa.kernels import linear
 
@@ -170,7 +171,7 @@ def ours(model: VJEPAWorldModel, config: CEMConfig, variant: str, seed: int) -> 
     goal = model.encode(goal_image)[0]
     if "compile" in variant:
         model = VJEPAWorldModel(model.config, model.encoder, model.predictor)  # the same weights
-        model.compile()
+        compile_rollouts(model)
     planner = CEMPlanner(model, replace(config, cuda_graphs="graphs" in variant))
 
     def encode_and_plan() -> float:

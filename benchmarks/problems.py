@@ -14,7 +14,7 @@ from vjepa_mpc.planning import CEMConfig, CEMPlanner, PlanResult
 from vjepa_mpc.sim import FrankaSim
 from vjepa_mpc.sim.tasks import PickPlaceTask, ReachTask
 from vjepa_mpc.worldmodel import WorldModel
-from vjepa_mpc.worldmodel.vjepa.rollout import Rollout
+from vjepa_mpc.worldmodel.interface import Rollout
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ from vjepa_mpc.geometry.limits import WorkspaceBox
 from vjepa_mpc.geometry.rotation import check_rotation
 from vjepa_mpc.planning.config import GRIPPER, CEMConfig
 from vjepa_mpc.planning.planner import CEMPlanner
+from vjepa_mpc.worldmodel.interface import WorldModel
 from vjepa_mpc.worldmodel.preprocess import Crop
-from vjepa_mpc.worldmodel.vjepa.world_model import WorldModel
 
 PARAMETER = "action_rotation"
 _LEAST_PAIRS = 3

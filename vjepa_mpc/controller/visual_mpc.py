@@ -27,8 +27,8 @@ from vjepa_mpc.planning.compute.evaluation import Objective, l1_energy
 from vjepa_mpc.planning.compute.ranks import Ranks
 from vjepa_mpc.planning.config import GRIPPER, CEMConfig
 from vjepa_mpc.planning.planner import CEMPlanner, PlanResult
+from vjepa_mpc.worldmodel.interface import WorldModel, check_world_model
 from vjepa_mpc.worldmodel.preprocess import Crop
-from vjepa_mpc.worldmodel.vjepa.world_model import WorldModel
 
 __all__ = ["NO_GOAL", "MPCStep", "NoGoalError", "Observation", "VisualMPC"]
 
@@ -105,6 +105,7 @@ class VisualMPC:
         seed: int = 0,
         ranks: Ranks | None = None,
     ) -> None:
+        check_world_model(world_model)
         self._world_model = world_model
         self._crop = crop
         self._objective = objective

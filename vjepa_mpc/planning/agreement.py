@@ -22,9 +22,9 @@ from vjepa_mpc.planning.compute.evaluation import Evaluator, Objective, choose_m
 from vjepa_mpc.planning.config import CEMConfig
 from vjepa_mpc.planning.planner import CEMPlanner, PlanResult
 from vjepa_mpc.planning.samplers.samplers import make_sampler
+from vjepa_mpc.worldmodel.interface import Rollout, WorldModel
 from vjepa_mpc.worldmodel.speed.quantised import UnsupportedPrecisionError, quantise
-from vjepa_mpc.worldmodel.vjepa.rollout import Rollout
-from vjepa_mpc.worldmodel.vjepa.world_model import VJEPAWorldModel, WorldModel
+from vjepa_mpc.worldmodel.vjepa.world_model import VJEPAWorldModel
 
 logger = logging.getLogger(__name__)
 

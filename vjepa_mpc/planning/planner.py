@@ -25,8 +25,7 @@ from vjepa_mpc.planning.config import GRIPPER, CEMConfig, checked_pins
 from vjepa_mpc.planning.samplers.samplers import make_sampler
 from vjepa_mpc.planning.search import Search
 from vjepa_mpc.planning.updates.updates import Distribution, Update, select_elites
-from vjepa_mpc.worldmodel.vjepa.rollout import Rollout
-from vjepa_mpc.worldmodel.vjepa.world_model import WorldModel
+from vjepa_mpc.worldmodel.interface import Rollout, WorldModel, check_world_model
 
 logger = logging.getLogger(__name__)
 
@@ -96,6 +95,7 @@ class CEMPlanner:
         ranks: Ranks | None = None,
         capture: Capture | None = None,
     ) -> None:
+        check_world_model(world_model)
         self.config = config
         self.objective = objective
         self.pace = pace or Pace()

@@ -1,31 +1,40 @@
-"""World models: V-JEPA 2 encoder and V-JEPA 2-AC predictor, exact to the published weights."""
+"""World models: the interface, and V-JEPA 2 encoder and V-JEPA 2-AC predictor, exact to the published weights."""
 
 from vjepa_mpc.worldmodel.checkpoint import CheckpointError, bundled_model_path, load_world_model, save_world_model
+from vjepa_mpc.worldmodel.interface import Rollout, WorldModel, check_world_model
 from vjepa_mpc.worldmodel.point_mass import PointMassWorldModel
+from vjepa_mpc.worldmodel.preprocess import Crop, preprocess, preprocess_batch
+from vjepa_mpc.worldmodel.speed import compile_rollouts
 from vjepa_mpc.worldmodel.speed.precision import resolve_dtype
 from vjepa_mpc.worldmodel.speed.quantised import QUANTISATIONS, UnsupportedPrecisionError, quantise
 from vjepa_mpc.worldmodel.speed.tuning import tune_process
 from vjepa_mpc.worldmodel.vjepa.config import MODEL_CONFIGS, EncoderConfig, ModelConfig, PredictorConfig
 from vjepa_mpc.worldmodel.vjepa.encoder import Encoder
 from vjepa_mpc.worldmodel.vjepa.predictor import Predictor
-from vjepa_mpc.worldmodel.vjepa.world_model import VJEPAWorldModel, WorldModel, build_world_model
+from vjepa_mpc.worldmodel.vjepa.world_model import VJEPAWorldModel, build_world_model
 
 __all__ = [
     "MODEL_CONFIGS",
     "QUANTISATIONS",
     "CheckpointError",
+    "Crop",
     "Encoder",
     "EncoderConfig",
     "ModelConfig",
     "PointMassWorldModel",
     "Predictor",
     "PredictorConfig",
+    "Rollout",
     "UnsupportedPrecisionError",
     "VJEPAWorldModel",
     "WorldModel",
     "build_world_model",
     "bundled_model_path",
+    "check_world_model",
+    "compile_rollouts",
     "load_world_model",
+    "preprocess",
+    "preprocess_batch",
     "quantise",
     "resolve_dtype",
     "save_world_model",

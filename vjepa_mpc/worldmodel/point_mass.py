@@ -60,7 +60,7 @@ class PointMassWorldModel:
 
 
 class PointMassRollout:
-    """:class:`~vjepa_mpc.worldmodel.vjepa.rollout.Rollout` of a point."""
+    """:class:`~vjepa_mpc.worldmodel.interface.Rollout` of a point."""
 
     def __init__(self, position: Tensor) -> None:
         self._start = self._position = position

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, fx
 
 from support.golden import relative_error
-from vjepa_mpc.worldmodel import ModelConfig, VJEPAWorldModel, build_world_model
+from vjepa_mpc.worldmodel import ModelConfig, VJEPAWorldModel, build_world_model, compile_rollouts
 from vjepa_mpc.worldmodel.speed.compiled import CompiledStep
 from vjepa_mpc.worldmodel.vjepa.layers import layer_norm_features
 
@@ -83,7 +83,7 @@ def said(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
 def test_compiled_steps_equal_plain_ones(model: VJEPAWorldModel) -> None:
     expected, compiled = predictions(model, 5, 2), build_world_model(CONFIG)
     compiled.predictor.load_state_dict(model.predictor.state_dict())
-    compiled.compile()
+    compile_rollouts(compiled)
     for _ in range(2):
         assert_close(predictions(compiled, 5, 2), expected)
 

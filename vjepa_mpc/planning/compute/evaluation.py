@@ -12,8 +12,7 @@ from torch import Tensor
 
 from vjepa_mpc.planning.compute.budget import Budget
 from vjepa_mpc.planning.config import CEMConfig
-from vjepa_mpc.worldmodel.vjepa.rollout import Rollout
-from vjepa_mpc.worldmodel.vjepa.world_model import WorldModel
+from vjepa_mpc.worldmodel.interface import Rollout, WorldModel
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ import torch
 
 from vjepa_mpc.planning.compute.ranks import Ranks, Request
 from vjepa_mpc.planning.planner import CEMPlanner, PlanResult
-from vjepa_mpc.worldmodel.vjepa.world_model import WorldModel
+from vjepa_mpc.worldmodel.interface import WorldModel
 
 
 def follow(ranks: Ranks, load: Callable[[Any], WorldModel]) -> Iterator[PlanResult]:

@@ -14,6 +14,7 @@ from vjepa_mpc.worldmodel import (
     QUANTISATIONS,
     VJEPAWorldModel,
     bundled_model_path,
+    compile_rollouts,
     load_world_model,
     quantise,
     resolve_dtype,
@@ -38,7 +39,7 @@ def make_controller(settings: Settings, ranks: Ranks | None = None) -> VisualMPC
         ranks.announce(replace(chosen, dtype=same_for_all))
         ranks.meet()  # loading may take longer than a rank may be silent in a plan
     if chosen.compile:
-        model.compile()
+        compile_rollouts(model)
     return VisualMPC(
         model,
         settings.planner,
@@ -56,7 +57,7 @@ def load_as_announced(settings: ModelSettings) -> VJEPAWorldModel:
     if settings.dtype in QUANTISATIONS:
         model = quantise(model, settings.dtype)
     if settings.compile:
-        model.compile()
+        compile_rollouts(model)
     return model
 
 

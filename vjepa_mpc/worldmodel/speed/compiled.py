@@ -11,7 +11,8 @@ import torch._dynamo
 from torch import Tensor
 from torch._dynamo import exc
 
-from vjepa_mpc.worldmodel.vjepa.rollout import LatentRollout, Rollout
+from vjepa_mpc.worldmodel.interface import Rollout
+from vjepa_mpc.worldmodel.vjepa.rollout import LatentRollout
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +85,7 @@ class CompiledStep:
 
 
 class CompiledRollout:
-    """A :class:`~vjepa_mpc.worldmodel.vjepa.rollout.Rollout` whose steps are compiled."""
+    """A :class:`~vjepa_mpc.worldmodel.interface.Rollout` whose steps are compiled."""
 
     def __init__(self, rollout: LatentRollout, step: CompiledStep) -> None:
         self._rollout, self._step = rollout, step

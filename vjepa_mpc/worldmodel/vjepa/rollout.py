@@ -8,8 +8,6 @@ attention layer but for the action's own token). All of this is exact; only the 
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import torch
 from torch import Tensor
 
@@ -20,20 +18,10 @@ from vjepa_mpc.worldmodel.vjepa.predictor import CONDITION_TOKENS, Predictor
 from vjepa_mpc.worldmodel.vjepa.rope import RopeTable
 
 
-class Rollout(Protocol):
-    """Many candidates predicted side by side, one time step at a time."""
-
-    def step(self, actions: Tensor) -> Tensor:
-        """Take one action per candidate [S, 7] and return the predicted latents [S, N, D], layer-normed."""
-        ...
-
-    def reset(self) -> None:
-        """Go back to the observed context; the next ``step`` is the first one again."""
-        ...
-
-
 class LatentRollout:
-    """:class:`Rollout` through the V-JEPA 2-AC predictor with a key/value cache whose size never changes.
+    """A rollout through the V-JEPA 2-AC predictor with a key/value cache whose size never changes.
+
+    It is a :class:`~vjepa_mpc.worldmodel.interface.Rollout`.
 
     Args:
         predictor: the frozen predictor.
@@ -65,14 +53,14 @@ class LatentRollout:
         return self._samples, self._horizon, self._observed, self._steps_taken
 
     def reset(self) -> None:
-        """See :class:`Rollout`."""
+        """See :class:`~vjepa_mpc.worldmodel.interface.Rollout`."""
         self._steps_taken = 0
         self._latent: Tensor | None = None
         self._action: Tensor | None = None
         self._pose = self._pose_now
 
     def step(self, actions: Tensor) -> Tensor:
-        """See :class:`Rollout`.
+        """See :class:`~vjepa_mpc.worldmodel.interface.Rollout`.
 
         Raises:
             ValueError: more candidates or more steps than the rollout was started for.

@@ -2,51 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from vjepa_mpc.worldmodel.interface import Rollout
 from vjepa_mpc.worldmodel.preprocess import Crop, preprocess_batch
 from vjepa_mpc.worldmodel.vjepa.config import ModelConfig
 from vjepa_mpc.worldmodel.vjepa.encoder import Encoder
 from vjepa_mpc.worldmodel.vjepa.layers import layer_norm_features
 from vjepa_mpc.worldmodel.vjepa.predictor import Predictor
-from vjepa_mpc.worldmodel.vjepa.rollout import LatentRollout, Rollout
-
-if TYPE_CHECKING:
-    from vjepa_mpc.worldmodel.speed.compiled import CompiledStep
+from vjepa_mpc.worldmodel.vjepa.rollout import LatentRollout
 
 StateDict = Mapping[str, Tensor]
 
 
-class WorldModel(Protocol):
-    """What the planner and the controller need of a world model; write your own by offering these."""
-
-    tokens_per_frame: int
-    embed_dim: int
-    device: torch.device
-    dtype: torch.dtype
-
-    def encode(self, images: np.ndarray | Tensor, crop: Crop = "square") -> Tensor:
-        """Images uint8 RGB [B, H, W, 3] -> latents [B, N, D] to compare and to predict from."""
-        ...
-
-    def start_rollout(
-        self, context: Tensor, pose: Tensor, samples: int, horizon: int = 1, past_actions: Tensor | None = None
-    ) -> Rollout:
-        """Begin predicting from ``context`` [N, D] seen at ``pose`` [7], or from T frames [T, N, D] and [T, 7]."""
-        ...
-
-    def rollout_bytes(self, horizon: int, observed_frames: int = 1) -> int:
-        """Memory in bytes that one candidate needs in a rollout."""
-        ...
-
-
 class VJEPAWorldModel:
-    """Frozen V-JEPA 2 encoder and V-JEPA 2-AC predictor (arXiv 2506.09985, sections 2 and 3)."""
+    """Frozen V-JEPA 2 encoder and V-JEPA 2-AC predictor (arXiv 2506.09985, sections 2 and 3).
+
+    Attributes:
+        wrap_rollout: puts something around every rollout that is started, such as
+            :func:`~vjepa_mpc.worldmodel.compile_rollouts`; None for nothing.
+    """
 
     def __init__(self, config: ModelConfig, encoder: Encoder, predictor: Predictor) -> None:
         self.config = config
@@ -57,13 +37,7 @@ class VJEPAWorldModel:
         self.image_size = config.img_size
         self.device = encoder.norm.weight.device
         self.dtype = encoder.norm.weight.dtype
-        self._compiled_step: CompiledStep | None = None
-
-    def compile(self) -> None:
-        """Compile rollout steps from now on, for GPUs; see :class:`~vjepa_mpc.worldmodel.speed.compiled.CompiledStep`."""
-        from vjepa_mpc.worldmodel.speed.compiled import CompiledStep  # takes seconds to import
-
-        self._compiled_step = CompiledStep()
+        self.wrap_rollout: Callable[[LatentRollout], Rollout] | None = None
 
     @torch.no_grad()
     def encode(self, images: np.ndarray | Tensor, crop: Crop = "square") -> Tensor:
@@ -79,7 +53,11 @@ class VJEPAWorldModel:
     def start_rollout(
         self, context: Tensor, pose: Tensor, samples: int, horizon: int = 1, past_actions: Tensor | None = None
     ) -> Rollout:
-        """See :class:`WorldModel`. ``past_actions`` [T - 1, 7] is needed with more than one observed frame."""
+        """See :class:`~vjepa_mpc.worldmodel.interface.WorldModel`.
+
+        Raises:
+            ValueError: the shapes do not fit together, or past actions are missing.
+        """
         frames, poses = (context, pose) if context.ndim == 3 else (context[None], pose[None])
         actions = pose.new_empty(0, poses.shape[-1]) if past_actions is None else past_actions
         expected = (len(poses), self.tokens_per_frame, self.embed_dim)
@@ -96,7 +74,7 @@ class VJEPAWorldModel:
             samples,
             horizon,
         )
-        return rollout if self._compiled_step is None else self._compiled_step.wrap(rollout)
+        return rollout if self.wrap_rollout is None else self.wrap_rollout(rollout)
 
     def rollout_bytes(self, horizon: int, observed_frames: int = 1) -> int:
         """Bytes of one candidate: the key/value cache of every layer and the widest block's activations."""
