@@ -24,6 +24,7 @@ from vjepa_mpc.ros.common import optional_interfaces
 from vjepa_mpc.ros.common.optional_interfaces import MissingInterfaceError
 from vjepa_mpc.ros.planner.inputs import Inputs
 from vjepa_mpc.ros.planner.node import PlannerNode
+from vjepa_mpc.ros.planner.wiring import require_interfaces
 from vjepa_mpc.tools.processes import DomainLease
 
 pytestmark = pytest.mark.ros
@@ -200,9 +201,9 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("bare")
 def test_a_missing_package_is_named_with_the_way_to_get_it(parameters: dict[str, Any], says: str) -> None:
     with pytest.raises(MissingInterfaceError, match=says) as caught:
-        optional_interfaces.check(settings(**parameters))
+        require_interfaces(settings(**parameters))
     assert "apt install ros-jazzy-" in str(caught.value)
-    optional_interfaces.check(settings())
+    require_interfaces(settings())
 
 
 @pytest.mark.usefixtures("bare")

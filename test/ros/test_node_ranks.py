@@ -16,6 +16,7 @@ import torch.multiprocessing as mp
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 
+from vjepa_mpc.controller.assembly import make_controller
 from vjepa_mpc.controller.visual_mpc import Observation
 from vjepa_mpc.goals.sub_goal import SubGoal
 from vjepa_mpc.images import ImageError
@@ -24,7 +25,6 @@ from vjepa_mpc.planning import RankLostError, Ranks
 from vjepa_mpc.ros.parameters.settings import Settings, build_settings
 from vjepa_mpc.ros.parameters.table import PRESET, entries
 from vjepa_mpc.ros.planner import ranks as node_ranks
-from vjepa_mpc.ros.planner.model import make_controller
 from vjepa_mpc.safety.reasons import Reason
 
 pytestmark = [
@@ -46,7 +46,15 @@ def actions(ranks: Ranks | None) -> np.ndarray:
     """Two steps towards a picture, [2, 7]."""
     random = np.random.default_rng(0)
     here, there = random.integers(0, 256, (2, 128, 128, 3), dtype=np.uint8)
-    mpc = make_controller(settings(), ranks)
+    chosen = settings()
+    mpc = make_controller(
+        chosen.model,
+        planner=chosen.planner,
+        agreement=chosen.agreement,
+        gripper=chosen.gripper,
+        action_rotation=chosen.action_rotation,
+        ranks=ranks,
+    )
     mpc.set_goals([SubGoal(image=there, steps=5)])
     return np.stack([mpc.step(Observation(image=here, pose=POSE)).actions[0] for _ in range(2)])
 

@@ -23,8 +23,8 @@ from support import stand_ins
 from support.rig import FAST, Recorder, Rig
 from vjepa_mpc.geometry.gripper_joint import CLOSED, OPEN, GripperJoint
 from vjepa_mpc.ros.common import optional_interfaces
-from vjepa_mpc.ros.outputs import gripper as gripper_output
-from vjepa_mpc.ros.outputs.gripper import GripperAction
+from vjepa_mpc.ros.outputs.gripper import action as gripper_action
+from vjepa_mpc.ros.outputs.gripper.action import GripperAction
 from vjepa_mpc.safety.reasons import Reason
 from vjepa_mpc.tools.processes import NodeProcess
 
@@ -123,8 +123,8 @@ class Connection:
             self._threads.append(threading.Thread(target=executor.spin))
             self._threads[-1].start()
         self.hand = Hand(self._nodes[1])
-        kind, finger = optional_interfaces.gripper_command(), GripperJoint(open_position=0.04, closed_position=0.0)
-        self.action = GripperAction(self._nodes[0], kind, NAME, finger, EFFORT)
+        finger = GripperJoint(open_position=0.04, closed_position=0.0)
+        self.action = GripperAction(self._nodes[0], NAME, finger, GripperAction.Options(max_effort=EFFORT))
 
     def close(self) -> None:
         for executor in self._executors:
@@ -242,7 +242,7 @@ def test_a_server_that_goes_is_named_and_gets_nothing_old_when_it_returns(connec
 def test_a_server_that_does_not_answer_is_named_and_cancelled_when_it_does(
     connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gripper_output, "ANSWER_TIMEOUT", 0.1)
+    monkeypatch.setattr(gripper_action, "ANSWER_TIMEOUT", 0.1)
     connection.hand.answering.clear()
     connection.action.command(CLOSED)
     assert connection.trouble(Reason.GRIPPER_REFUSED) == f"/{NAME} did not answer within 0.1 s"

@@ -75,7 +75,7 @@ class Motion:
         self._workspace = settings.supervisor.workspace
         self._limits = settings.limits
         self._max_gap = settings.setpoints.max_gap
-        self._by_velocity = settings.output == "twist"
+        self._by_velocity = settings.integrates_velocities
         self._setpoints = SetpointGenerator(self._workspace, self._limits, settings.setpoints)
         self._settle = SettleMonitor(settings.settle)
         self.gripper = GripperMotion(settings.gripper_timeout)

@@ -9,6 +9,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from types import ModuleType
 
 from vjepa_mpc import __version__
 
@@ -50,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             command.set_defaults(main=module.main)
     args = parser.parse_args(arguments)
     try:
-        return args.main(args)
+        return int(args.main(args))
     except (OSError, ValueError) as error:
         print(f"vjepa-mpc {args.command}: {error}", file=sys.stderr)
         return 1
@@ -59,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _import(module_name: str, command: str):
+def _import(module_name: str, command: str) -> ModuleType:
     try:
         return importlib.import_module(module_name)
     except ModuleNotFoundError as error:

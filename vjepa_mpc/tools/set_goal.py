@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import rclpy
+from rclpy.client import Client
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.task import Future
@@ -60,7 +62,7 @@ def send(node: Node, name: str, request: SetGoal.Request, timeout: float) -> Set
         TimeoutError: there is no such planner, it is not configured, or no answer came.
     """
     wait_until_configured(node, name, timeout)
-    client = node.create_client(SetGoal, f"{name}/set_goal")
+    client: Client[Any, Any] = node.create_client(SetGoal, f"{name}/set_goal")
     if not client.wait_for_service(timeout):
         raise TimeoutError(
             f"no service {client.srv_name} within {timeout} s: is the planner running in this namespace?"
@@ -78,11 +80,14 @@ def wait_until_configured(node: Node, name: str, timeout: float) -> None:
     Raises:
         TimeoutError: none came.
     """
-    seen: Future = Future()
+    seen: Future[None] = Future()
+
+    def on_status(_: PlanStatus) -> None:
+        if not seen.done():
+            seen.set_result(None)
+
     latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-    status = node.create_subscription(
-        PlanStatus, f"{name}/status", lambda _: seen.done() or seen.set_result(None), latched
-    )
+    status = node.create_subscription(PlanStatus, f"{name}/status", on_status, latched)
     rclpy.spin_until_future_complete(node, seen, timeout_sec=timeout)
     if not seen.done():
         topic = status.topic_name

@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import Tensor
 
-from vjepa_mpc.ros.planner import model
+from vjepa_mpc.controller import assembly
 from vjepa_mpc.ros.planner import node as planner_node
 
 FAULT_FILE = "FAULT_FILE"
@@ -64,8 +64,8 @@ def tell(what: str) -> None:
 
 def main() -> int:
     file = Path(os.environ[FAULT_FILE])
-    load = model.load_world_model
-    model.load_world_model = lambda *args, **kwargs: FaultyWorldModel(load(*args, **kwargs), file)
+    load = assembly.load_world_model
+    assembly.load_world_model = lambda *args, **kwargs: FaultyWorldModel(load(*args, **kwargs), file)
     return planner_node.main()
 
 

@@ -26,14 +26,13 @@ from vjepa_mpc.calibration.fit import (
     fit_rotation,
     save_rotation,
 )
+from vjepa_mpc.controller.assembly import load_model
 from vjepa_mpc.controller.step import MPCStep
 from vjepa_mpc.loop.control_loop import ControlLoop
-from vjepa_mpc.ros.common import optional_interfaces, process
-from vjepa_mpc.ros.outputs.publishers import Outputs
+from vjepa_mpc.ros.common import process
 from vjepa_mpc.ros.parameters import settings as parameters
 from vjepa_mpc.ros.parameters.live import Entry, LiveParameters, Values
-from vjepa_mpc.ros.planner.inputs import Inputs
-from vjepa_mpc.ros.planner.model import load_as_announced
+from vjepa_mpc.ros.planner.wiring import Wiring, require_interfaces
 from vjepa_mpc.safety.reasons import Reason, State
 from vjepa_mpc.safety.supervisor import Decision
 
@@ -81,7 +80,7 @@ class CalibrateNode(LifecycleNode):
         self._settings = parameters.declare(self, lambda: locked, lambda _: None).snapshot
         own = LiveParameters(self, ENTRIES, build_settings, lambda: locked, lambda _: None)
         self._calibration = own.snapshot
-        self._loop: ControlLoop | None = None
+        self._wiring: Wiring | None = None
         self._ended = threading.Event()
         self._moved_at = time.monotonic()
 
@@ -92,8 +91,8 @@ class CalibrateNode(LifecycleNode):
 
     def stop(self) -> bool:
         """Bring the arm to rest and end all threads."""
-        loop, self._loop = self._loop, None
-        return True if loop is None else loop.stop(STOP_TIMEOUT)
+        wiring, self._wiring = self._wiring, None
+        return wiring is None or wiring.loop.stop(STOP_TIMEOUT)
 
     # -- lifecycle --------------------------------------------------------------------------------------------------
 
@@ -104,24 +103,26 @@ class CalibrateNode(LifecycleNode):
         try:
             if settings.supervisor is None:
                 raise ValueError("workspace.lower and workspace.upper are not set: give the box the arm may move in")
-            optional_interfaces.check(settings)
-            self._world_model = load_as_announced(settings.model)
+            require_interfaces(settings)
+            self._world_model = load_model(settings.model)
             self._calibrator = Calibrator(
                 settings.supervisor.workspace, settings.limits.max_step, planner_config=settings.planner
             )
-            inputs, outputs = Inputs(self, settings), Outputs(self, settings)
+            wiring = Wiring(self, settings, self._calibrator, self)
         except Exception as error:  # rclpy drops exceptions of transitions without a word
             self.get_logger().error(f"cannot begin: {error}")
             return TransitionCallbackReturn.FAILURE
-        self._loop = ControlLoop(settings, self._calibrator, inputs, outputs, self, self._ros_seconds)
-        self._loop.start()
+        wiring.loop.start()
+        self._wiring = wiring
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """From now on the arm may move."""
         result = super().on_activate(state)
-        self._loop.call(self._loop.activate)
-        self._loop.call(self._loop.set_goal, [self._calibration.route])
+        if self._wiring is not None:
+            loop = self._wiring.loop
+            loop.call(loop.activate)
+            loop.call(loop.set_goal, [self._calibration.route])
         return result
 
     # -- from the control loop --------------------------------------------------------------------------------------
@@ -145,7 +146,7 @@ class CalibrateNode(LifecycleNode):
 
     def calibrate(self, stopping: threading.Event) -> int:
         """Move, ask the model, fit, write; returns the exit status. Ends early when ``stopping`` is set."""
-        if self._loop is None or not self._make_moves(stopping):
+        if self._wiring is None or not self._make_moves(self._wiring.loop, stopping):
             return NOT_MADE
         observations = self._calibrator.observations
         self.get_logger().info(f"asking the world model about {len(observations) - 1} moves")
@@ -175,11 +176,11 @@ class CalibrateNode(LifecycleNode):
         print(f"{self._calibration.output_file} written: give it to the planner as its last --params-file")
         return WRITTEN
 
-    def _make_moves(self, stopping: threading.Event) -> bool:
+    def _make_moves(self, loop: ControlLoop, stopping: threading.Event) -> bool:
         """Wait while the loop makes the moves; whether it made all of them."""
         self._moved_at = time.monotonic()
         while not self._ended.wait(LOOK_PERIOD):
-            decision = self._loop.decision
+            decision = loop.decision
             if stopping.is_set():
                 print("interrupted; nothing was written", file=sys.stderr)
                 return False
@@ -189,12 +190,9 @@ class CalibrateNode(LifecycleNode):
                 why = reason or f"no move has ended for {waited:.0f} s (patience)"
                 print(f"the moves were not made: {why}; nothing was written", file=sys.stderr)
                 return False
-        self._loop.call(self._loop.deactivate)
-        self._loop.wait_silent()
+        loop.call(loop.deactivate)
+        loop.wait_silent()
         return True
-
-    def _ros_seconds(self) -> float:
-        return 1e-9 * self.get_clock().now().nanoseconds
 
 
 def move_table(planned: np.ndarray, made: np.ndarray, fit: RotationFit) -> str:

@@ -6,23 +6,9 @@ import importlib
 import os
 from typing import Any
 
-from vjepa_mpc.ros.parameters.settings import Settings
-
 
 class MissingInterfaceError(RuntimeError):
     """A parameter asks for a type whose package is not installed; the message says which and how to get it."""
-
-
-def check(settings: Settings) -> None:
-    """See to it that everything that the parameters ask for is there.
-
-    Raises:
-        MissingInterfaceError: it is not.
-    """
-    if settings.gripper_output == "action":
-        gripper_command()
-    if settings.topics.robot_state:
-        franka_robot_state()
 
 
 def gripper_command() -> Any:

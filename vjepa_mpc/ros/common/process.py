@@ -8,10 +8,10 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar, cast
 
 import rclpy
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
@@ -20,14 +20,31 @@ from vjepa_mpc.ros.parameters.live import ParameterError
 STOP_TIMEOUT = 3.0  # seconds for a callback that is under way
 
 
-class Stoppable(Protocol):
+class Runnable(Protocol):
     """What `run` needs of a node besides being a Node."""
+
+    def get_logger(self) -> Any:
+        """As a Node has it."""
 
     def start(self) -> None:
         """Called once, on the main thread, when callbacks are being served."""
 
     def stop(self) -> bool:
         """End motion and threads; messages can still be published. False: a thread did not end and is left behind."""
+
+
+R = TypeVar("R", bound=Runnable)
+
+
+def executor_of(node: Node) -> Executor:
+    """The executor that calls a node's callbacks.
+
+    Raises:
+        RuntimeError: the node is not being run.
+    """
+    if node.executor is None:
+        raise RuntimeError(f"{node.get_name()} has no executor: run it with `process.run`")
+    return node.executor
 
 
 class RosLogHandler(logging.Handler):
@@ -52,9 +69,9 @@ class RosLogHandler(logging.Handler):
 
 
 def run(
-    make_node: Callable[[], Node],
+    make_node: Callable[[], R],
     args: Sequence[str] | None = None,
-    work: Callable[[Any, threading.Event], int] | None = None,
+    work: Callable[[R, threading.Event], int] | None = None,
 ) -> int:
     """Run a node until SIGINT or SIGTERM; returns the exit status: 0, or 1 when a callback failed.
 
@@ -71,7 +88,7 @@ def run(
     failures: list[Exception] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    rclpy.init(args=None if args is None else list(args), signal_handler_options=SignalHandlerOptions.NO)
     try:
         node = make_node()
     except ParameterError as error:
@@ -80,7 +97,7 @@ def run(
         return 1
     logging.getLogger().handlers = [RosLogHandler(node.get_logger())]
     executor = SingleThreadedExecutor()
-    executor.add_node(node)
+    executor.add_node(cast(Node, node))
     spinner = threading.Thread(target=_spin, args=(executor, stopping, failures), name="executor")
     spinner.start()
     try:

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import numpy as np
-from builtin_interfaces.msg import Time
-from geometry_msgs.msg import PoseArray, PoseStamped, TwistStamped
+from geometry_msgs.msg import PoseArray
 from rclpy.lifecycle import LifecycleNode
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_msgs.msg import Float64MultiArray
 
 from vjepa_mpc.controller.step import MPCStep
 from vjepa_mpc.geometry.setpoint import Setpoint
 from vjepa_mpc.msg import PlanStatus
-from vjepa_mpc.ros.common.conversions import pose_message, twist_message
-from vjepa_mpc.ros.outputs.gripper import make_gripper_output
+from vjepa_mpc.ros.common.conversions import pose_message
+from vjepa_mpc.ros.outputs.arm import OUTPUTS
+from vjepa_mpc.ros.outputs.gripper import GRIPPER_OUTPUTS
+from vjepa_mpc.ros.outputs.interface import GripperOutput, Output
 from vjepa_mpc.ros.parameters.settings import Settings
 from vjepa_mpc.safety.guards.violation import Violation
 from vjepa_mpc.safety.supervisor import Decision
 
-NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
-
-# Whoever comes late learns the present state at once.
-LATCHED = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+# Whoever comes late learns the present state at once, and nothing of those before.
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+UPRIGHT = np.array([0.0, 0.0, 0.0, 1.0])  # the quaternion of positions that are shown without an orientation
 
 
 class Outputs:
@@ -34,9 +34,10 @@ class Outputs:
     def __init__(self, node: LifecycleNode, settings: Settings) -> None:
         self._node = node
         self._frame_id = settings.frame_id
-        self._make_target = self._pose_target if settings.output == "pose" else self._twist_target
-        kind = PoseStamped if settings.output == "pose" else TwistStamped
-        self._target = node.create_lifecycle_publisher(kind, settings.topics.target, NEWEST)
+        self._output: Output = OUTPUTS.part(settings.output)(settings.frame_id, settings.output_options)
+        self._target = node.create_lifecycle_publisher(
+            self._output.message_type, settings.topics.target, self._output.qos
+        )
         self._gripper = make_gripper_output(node, settings)
         self._status = node.create_publisher(PlanStatus, "~/status", LATCHED)
         self._plan = node.create_publisher(PoseArray, "~/debug/plan", 1)
@@ -51,13 +52,7 @@ class Outputs:
 
     def setpoint(self, setpoint: Setpoint) -> None:
         """Send a set-point."""
-        self._target.publish(self._make_target(setpoint, self._node.get_clock().now().to_msg()))
-
-    def _pose_target(self, setpoint: Setpoint, stamp: Time) -> PoseStamped:
-        return pose_message(setpoint.position, setpoint.quaternion, self._frame_id, stamp)
-
-    def _twist_target(self, setpoint: Setpoint, stamp: Time) -> TwistStamped:
-        return twist_message(setpoint.linear_velocity, setpoint.angular_velocity, self._frame_id, stamp)
+        self._target.publish(self._output.message(setpoint, self._node.get_clock().now().to_msg()))
 
     def gripper(self, closedness: float) -> None:
         """Command a closedness, 0 open to 1 closed."""
@@ -87,7 +82,7 @@ class Outputs:
             message = PoseArray()
             message.header.frame_id, message.header.stamp = self._frame_id, self._node.get_clock().now().to_msg()
             for position in start[:3] + np.cumsum(step.actions[:, :3], axis=0):
-                message.poses.append(pose_message(position, (0.0, 0.0, 0.0, 1.0), "", message.header.stamp).pose)
+                message.poses.append(pose_message(position, UPRIGHT, "", message.header.stamp).pose)
             self._plan.publish(message)
         if self._energies.get_subscription_count():
             self._energies.publish(Float64MultiArray(data=[float(energy) for energy in step.energies]))
@@ -98,3 +93,10 @@ class Outputs:
         own = (self._node.get_name(), self._node.get_namespace())
         others = [info for info in infos if (info.node_name, info.node_namespace) != own]
         return sorted(f"{info.node_namespace.rstrip('/')}/{info.node_name}" for info in others)
+
+
+def make_gripper_output(node: LifecycleNode, settings: Settings) -> GripperOutput:
+    """The gripper output that the parameters ask for."""
+    kind = GRIPPER_OUTPUTS.part(settings.gripper_output)
+    made: GripperOutput = kind(node, settings.topics.gripper, settings.finger, settings.gripper_options)
+    return made

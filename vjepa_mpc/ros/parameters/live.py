@@ -28,6 +28,7 @@ class Entry:
         low: least value of a number.
         high: greatest value of a number.
         choices: allowed strings.
+        open_choices: besides the choices, "package.module:Class" is allowed.
         dynamic: may change at any time; others only while the node's owner admits it.
     """
 
@@ -37,6 +38,7 @@ class Entry:
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
+    open_choices: bool = False
     dynamic: bool = False
 
     def descriptor(self) -> ParameterDescriptor:
@@ -46,7 +48,8 @@ class Entry:
             ranges["floating_point_range"] = [FloatingPointRange(from_value=float(self.low), to_value=float(self.high))]
         elif type(self.default) is int and self.low is not None:
             ranges["integer_range"] = [IntegerRange(from_value=int(self.low), to_value=int(self.high), step=1)]
-        constraints = [] if not self.choices else ["one of " + ", ".join(self.choices)]
+        own = ", or package.module:Class" if self.open_choices else ""
+        constraints = [] if not self.choices else ["one of " + ", ".join(self.choices) + own]
         constraints.append("dynamic" if self.dynamic else "static")
         return ParameterDescriptor(
             description=self.description, additional_constraints="; ".join(constraints), **ranges
@@ -58,7 +61,7 @@ class Entry:
         Raises:
             ValueError: not among the choices, or a number that is not finite.
         """
-        if self.choices and value not in self.choices:
+        if self.choices and value not in self.choices and not (self.open_choices and ":" in value):
             raise ValueError(f"{self.name}={value!r}: use one of {', '.join(self.choices)}")
         numbers = value if isinstance(value, tuple) else (value,)
         if any(isinstance(number, float) and not math.isfinite(number) for number in numbers):

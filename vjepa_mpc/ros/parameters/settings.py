@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from rclpy.node import Node
 
+from vjepa_mpc.controller.assembly import ModelSettings
 from vjepa_mpc.controller.gripper import GripperSettings
 from vjepa_mpc.geometry.gripper_joint import GripperJoint
 from vjepa_mpc.geometry.limits import MotionLimits, WorkspaceBox
@@ -17,7 +18,10 @@ from vjepa_mpc.geometry.rotation import check_rotation
 from vjepa_mpc.goals.sub_goal import Plateau
 from vjepa_mpc.motion.setpoints import SetpointSettings
 from vjepa_mpc.motion.settle import SettleSettings
+from vjepa_mpc.options import build
 from vjepa_mpc.planning import AgreementBounds, CEMConfig
+from vjepa_mpc.ros.outputs.arm import OUTPUTS
+from vjepa_mpc.ros.outputs.gripper import GRIPPER_OUTPUTS
 from vjepa_mpc.ros.parameters.live import LiveParameters, Values
 from vjepa_mpc.ros.parameters.table import PRESET, entries
 from vjepa_mpc.ros.planner.goal_intake import GoalDefaults
@@ -25,20 +29,6 @@ from vjepa_mpc.safety.supervisor import SupervisorConfig
 
 _AXES = {"x": 0, "y": 1, "z": 2, "gripper": 3}
 _PIN = re.compile(r"\s*(x|y|z|gripper)\s*=\s*([-+0-9.eE]+)\s*")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelSettings:
-    """What is fixed when the node is configured."""
-
-    checkpoint: str
-    device: str
-    dtype: str
-    compile: bool
-    warm_up: bool
-    crop: str
-    threads: int
-    seed: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +60,8 @@ class Settings:
     Attributes:
         supervisor: None while no workspace is given, which the node refuses to be activated without.
         gripper_output: "commands" (a topic) or "action".
-        gripper_max_effort: of GripperCommand goals, N.
+        output_options: the output's own, an instance of its ``Options`` or None; likewise gripper_options.
+        integrates_velocities: see :class:`~vjepa_mpc.ros.outputs.interface.Output`.
         gripper_joint: name in joint_states; "" when there is no feedback.
         gripper_timeout: longest wait for the fingers after a command, seconds.
     """
@@ -83,12 +74,14 @@ class Settings:
     goal: GoalDefaults
     topics: Topics
     output: str
+    output_options: Any
+    integrates_velocities: bool
     frame_id: str
     image_transport: str
     execution: str
     gripper: GripperSettings
     gripper_output: str
-    gripper_max_effort: float
+    gripper_options: Any
     gripper_joint: str
     finger: GripperJoint
     gripper_timeout: float
@@ -123,10 +116,11 @@ def build_settings(values: Values) -> Settings:
         raise ValueError(
             f"maxnorm={planner.maxnorm} > limits.max_step={limits.max_step}: the planner may not go further than a step"
         )
-    if values["execution"] == "pipelined" and values["output"] == "twist":
+    output, gripper_output = OUTPUTS.part(values["output"]), GRIPPER_OUTPUTS.part(values["gripper_output"])
+    if values["execution"] == "pipelined" and output.integrates_velocities:
         raise ValueError(
-            "execution=pipelined with output=twist: what the arm does not follow adds up while it never rests; "
-            "use blocking, or a controller that takes poses"
+            f"execution=pipelined with output={values['output']}: what the arm does not follow adds up while it "
+            "never rests; use blocking, or a controller that takes poses"
         )
     if not values["frame_id"]:
         raise ValueError("frame_id='': give the robot base frame's name, e.g. fr3_link0")
@@ -139,12 +133,14 @@ def build_settings(values: Values) -> Settings:
         goal=_goal_defaults(values),
         topics=Topics(**{field.name: values[f"topics.{field.name}"] for field in fields(Topics)}),
         output=values["output"],
+        output_options=_part_options(output, values, f"{values['output']}."),
+        integrates_velocities=output.integrates_velocities,
         frame_id=values["frame_id"],
         image_transport=values["image_transport"],
         execution=values["execution"],
         gripper=GripperSettings(mode=values["gripper_mode"], threshold=values["gripper_threshold"]),
         gripper_output=values["gripper_output"],
-        gripper_max_effort=values["gripper_max_effort"],
+        gripper_options=_part_options(gripper_output, values, "gripper_"),
         gripper_joint=values["gripper_joint"],
         finger=GripperJoint(open_position=values["gripper_joint_open"], closed_position=values["gripper_joint_closed"]),
         gripper_timeout=values["settle.gripper_timeout"],
@@ -173,6 +169,11 @@ def planner_config(values: Values) -> CEMConfig:
 # Fields for which a parameter's 0 means none, and those that are put otherwise or are no parameters.
 _ZERO_IS_NONE = ("deadline", "micro_batch", "memory_limit_mb")
 _DIFFERENT = (*_ZERO_IS_NONE, "axis", "close_gripper", "verbose")
+
+
+def _part_options(part: Any, values: Values, prefix: str) -> Any:
+    """The options of a part that a parameter chooses; None when it has none."""
+    return build(part.Options, values, prefix) if hasattr(part, "Options") else None
 
 
 def _pins(text: str) -> dict[int, float]:

@@ -16,6 +16,8 @@ from vjepa_mpc.motion.setpoints import SetpointSettings
 from vjepa_mpc.motion.settle import SettleSettings
 from vjepa_mpc.planning import PRESETS, AgreementBounds, CEMConfig
 from vjepa_mpc.planning.config import Execute, Sampling, Update
+from vjepa_mpc.ros.outputs.arm import OUTPUTS
+from vjepa_mpc.ros.outputs.gripper import GRIPPER_OUTPUTS
 from vjepa_mpc.ros.parameters.live import Entry
 from vjepa_mpc.safety.supervisor import SupervisorConfig
 from vjepa_mpc.worldmodel import QUANTISATIONS
@@ -24,8 +26,6 @@ DEFAULT_PRESET = "cpu"
 EXECUTION_MODES = ("blocking", "pipelined")
 CROPS = ("square", "droid")
 DTYPES = ("auto", "float32", "float16", "bfloat16", *QUANTISATIONS)
-OUTPUTS = ("pose", "twist")
-GRIPPER_OUTPUTS = ("commands", "action")
 TRANSPORTS = ("raw", "compressed")
 GRIPPER_MODES = ("binary", "continuous")
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
@@ -131,12 +131,19 @@ def _topics() -> tuple[Entry, ...]:
         Entry("topics.robot_state", "", "Robot mode in (franka_msgs/FrankaRobotState); empty: off."),
         Entry("topics.target", "target_pose", "Set-points out (PoseStamped, or TwistStamped with output twist)."),
         Entry("topics.gripper", "gripper_position_controller/commands", "Topic or action of the gripper."),
-        Entry("output", "pose", "Set-points as poses, or as velocities for servo controllers.", choices=OUTPUTS),
+        Entry(
+            "output",
+            "pose",
+            "Set-points as poses, or as velocities for servo controllers.",
+            choices=OUTPUTS.names,
+            open_choices=True,
+        ),
         Entry(
             "gripper_output",
             "commands",
             "Finger positions as Float64MultiArray, or as goals of a GripperCommand action.",
-            choices=GRIPPER_OUTPUTS,
+            choices=GRIPPER_OUTPUTS.names,
+            open_choices=True,
         ),
         Entry(
             "gripper_max_effort",

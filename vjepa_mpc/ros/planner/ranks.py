@@ -14,8 +14,8 @@ from contextlib import contextmanager, suppress
 import torch
 import torch.distributed as dist
 
+from vjepa_mpc.controller.assembly import load_model
 from vjepa_mpc.planning import RankLostError, Ranks, follow
-from vjepa_mpc.ros.planner.model import load_as_announced
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def plan_along(ranks: Ranks) -> int:
     logging.basicConfig(level=logging.INFO, format=f"[%(levelname)s] [rank {ranks.rank}]: %(message)s")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C reaches all processes; rank 0 stops the arm, then us
     try:
-        for _ in follow(ranks, load_as_announced):
+        for _ in follow(ranks, load_model):
             pass
     except RankLostError as error:
         logger.error("%s", error)

@@ -56,7 +56,7 @@ class ReachAction:
         self._node, self._set_goal, self._clear_goal, self._position = node, set_goal, clear_goal, position
         self._lock = threading.Lock()
         self._session: _Session | None = None
-        self._server = ActionServer(
+        self._server: ActionServer[Any, Any, Any] = ActionServer(
             node,
             ReachGoal,
             "~/reach_goal",
@@ -163,7 +163,7 @@ class ReachAction:
         result = Result(code=code, message=message, final_energy=session.energy, steps_per_sub_goal=steps)
         result.success = code == Result.SUCCEEDED
 
-        def hand_over(handle: ServerGoalHandle) -> Result:
+        def hand_over(handle: ServerGoalHandle) -> ReachGoal.Result:
             if result.success:
                 handle.succeed()
             elif handle.is_cancel_requested:

@@ -7,12 +7,17 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
 from vjepa_mpc.loop.job_queue import JobQueue
 from vjepa_mpc.sim import FrankaSim
+
+if TYPE_CHECKING:  # only who serves libfranka needs what it is made of
+    from vjepa_mpc.sim.libfranka import LibfrankaSim
+
+    Simulator: TypeAlias = FrankaSim | LibfrankaSim
 
 T = TypeVar("T")
 
@@ -40,7 +45,7 @@ class Rates:
 class Outlets(Protocol):
     """Where the loop's measurements go; called on the loop's thread."""
 
-    def state(self, sim: FrankaSim, simulated: float) -> None:
+    def state(self, sim: Simulator, simulated: float) -> None:
         """After every step; ``simulated``: seconds since the start."""
 
     def image(self, image: np.ndarray, simulated: float) -> None:
@@ -53,13 +58,13 @@ class SimLoop:
     `command` may be called from any thread; `call` runs a function on the simulator's thread and waits for it.
     """
 
-    def __init__(self, make_sim: Callable[[], FrankaSim], outlets: Outlets, rates: Rates) -> None:
+    def __init__(self, make_sim: Callable[[], Simulator], outlets: Outlets, rates: Rates) -> None:
         self._make_sim = make_sim
         self._outlets = outlets
         self._rates = rates
         self._jobs = JobQueue("simulator")
         self._command: tuple[np.ndarray, float] | None = None
-        self._ready: Future[FrankaSim] = Future()
+        self._ready: Future[Simulator] = Future()
         self._thread = threading.Thread(target=self._run, name="simulator")
 
     def start(self) -> None:
@@ -80,7 +85,7 @@ class SimLoop:
         """Set the target: pose [x, y, z, rx, ry, rz] (metres, radians), closedness 0..1; the newest replaces others."""
         self._command = (pose, closedness)
 
-    def call(self, function: Callable[[FrankaSim], T]) -> T:
+    def call(self, function: Callable[[Simulator], T]) -> T:
         """Run a function of the simulator on its thread and return its result; pending targets are dropped first.
 
         Raises:
@@ -108,12 +113,12 @@ class SimLoop:
             sim.close()
             self._jobs.drop()
 
-    def _step_until_stopped(self, sim: FrankaSim) -> None:
+    def _step_until_stopped(self, sim: Simulator) -> None:
         period = 1.0 / self._rates.pose
         due, steps, next_image = time.monotonic(), 0, 0.0
         while self._jobs.run_until(due):
             command, self._command = self._command, None
-            if command is not None:
+            if command is not None and isinstance(sim, FrankaSim):  # the other one is moved over libfranka
                 sim.command(*command)
             sim.step(period)
             steps += 1

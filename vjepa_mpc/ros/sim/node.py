@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import math
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
@@ -36,6 +36,9 @@ from vjepa_mpc.ros.sim.loop import SimLoop
 from vjepa_mpc.ros.sim.parameters import ENTRIES, SimSettings, build_settings
 from vjepa_mpc.sim import FrankaSim
 from vjepa_mpc.srv import RenderGoal
+
+if TYPE_CHECKING:
+    from vjepa_mpc.ros.sim.loop import Simulator
 
 ARM_JOINTS = [f"fr3_joint{number}" for number in range(1, 8)]
 FINGER_JOINTS = ["fr3_finger_joint1", "fr3_finger_joint2"]
@@ -63,7 +66,7 @@ class SimNode(Node):
         self._libfranka = bool(settings.libfranka_address)
         self._finger = GripperJoint()
         self._closedness = 0.0
-        self._pose = np.zeros(6)
+        self._pose: np.ndarray = np.zeros(6)
         self._camera_info = CameraInfo()
         self._loop = SimLoop(lambda: self._make_sim(settings), self, settings.rates)
         self._create_interfaces(settings)
@@ -78,12 +81,12 @@ class SimNode(Node):
         self._loop.stop()
         return True
 
-    def state(self, sim: FrankaSim, simulated: float) -> None:
+    def state(self, sim: Simulator, simulated: float) -> None:
         """Publish what was measured (called on the simulator's thread)."""
         stamp = self._stamp(simulated)
         block = sim.block_pose
         self._block_out.publish(pose_message(block[:3], block[3:], self._frame_id, stamp))
-        if not self._libfranka:
+        if isinstance(sim, FrankaSim):
             self._publish_arm(sim, stamp)
 
     def _publish_arm(self, sim: FrankaSim, stamp: Time) -> None:
@@ -121,7 +124,8 @@ class SimNode(Node):
         self.create_subscription(PoseStamped, "target_pose", self._on_target, NEWEST)
         self.create_subscription(Float64MultiArray, "gripper_position_controller/commands", self._on_gripper, NEWEST)
 
-    def _make_sim(self, settings: SimSettings) -> FrankaSim:
+    def _make_sim(self, settings: SimSettings) -> Simulator:
+        sim: Simulator
         if self._libfranka:
             # Imported here: only this needs the protocol.
             from vjepa_mpc.sim.libfranka import LibfrankaSim
@@ -135,7 +139,7 @@ class SimNode(Node):
         self._camera_info = _camera_info(sim)
         return sim
 
-    def _hold(self, sim: FrankaSim) -> None:
+    def _hold(self, sim: Simulator) -> None:
         """After a reset: stay, until new targets come."""
         pose = sim.pose
         self._pose, self._closedness = pose[:6], float(pose[6])
@@ -172,7 +176,7 @@ class SimNode(Node):
     def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         settings = self._settings.snapshot
 
-        def reset(sim: FrankaSim) -> None:
+        def reset(sim: Simulator) -> None:
             settings.reset(sim)
             self._hold(sim)
 
@@ -227,7 +231,7 @@ def _as_array(pose: Pose) -> np.ndarray:
     return np.concatenate([position_of(message), quaternion_of(message)])
 
 
-def _camera_info(sim: FrankaSim) -> CameraInfo:
+def _camera_info(sim: Simulator) -> CameraInfo:
     """A pinhole camera without distortion."""
     fx, fy, cx, cy = sim.camera_intrinsics
     size = sim.config.image_size

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vjepa_mpc.ros.parameters.live import Entry, Values
 from vjepa_mpc.ros.sim.loop import Rates
-from vjepa_mpc.sim import Camera, FrankaSim, SimConfig
+from vjepa_mpc.sim import Camera, SimConfig
+
+if TYPE_CHECKING:
+    from vjepa_mpc.ros.sim.loop import Simulator
 
 _RATES = {field.name: field.default for field in fields(Rates)}
 
@@ -48,7 +52,7 @@ class SimSettings:
     block_position: tuple[float, ...] | None
     block_yaw: float
 
-    def reset(self, sim: FrankaSim) -> None:
+    def reset(self, sim: Simulator) -> None:
         """Put arm and block where the parameters want them."""
         given = self.block_position is not None
         sim.reset(

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -15,6 +16,7 @@ import rclpy
 from geometry_msgs.msg import PoseStamped
 from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.srv import SetParametersAtomically
+from rclpy.client import Client
 from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
@@ -70,10 +72,10 @@ class DemoLink:
         self._node = Node("demo", context=self._context, namespace=namespace)
         self._finger_joint, self._finger = finger_joint, GripperJoint()
         self._changed = threading.Condition()
-        self._pose: PoseStamped | None = None
-        self._block: PoseStamped | None = None
-        self._joints: JointState | None = None
-        self._image: Image | None = None
+        self._pose: Any = None  # the newest message; None before the first one; likewise those below
+        self._block: Any = None
+        self._joints: Any = None
+        self._image: Any = None
         self._images = 0
         self._statuses: list[PlanStatus] = []
         for kind, topic, store in (
@@ -100,7 +102,7 @@ class DemoLink:
         self.wait_for_status(is_active, ANSWER_TIMEOUT)
         self.call(Trigger, "planner_node/clear_goal", Trigger.Request())
         self.change_state("planner_node", "deactivate")
-        values = {
+        values: dict[str, Any] = {
             "start_pose": [float(value) for value in start_pose],
             "block_position": [float(value) for value in block_position],
             "block_yaw": float(block_yaw),
@@ -157,14 +159,14 @@ class DemoLink:
         Raises:
             LinkError: nobody offers it, or no answer came in time.
         """
-        client = self._node.create_client(kind, name)
+        client: Client[Any, Any] = self._node.create_client(kind, name)
         try:
             if not client.wait_for_service(timeout):
                 raise LinkError(f"nobody offers the service {name}, after {timeout:.0f} s")
             for _ in range(math.ceil(timeout / REPEAT_AFTER)):
                 answered = threading.Event()
                 future = client.call_async(request)
-                future.add_done_callback(lambda _, answered=answered: answered.set())
+                future.add_done_callback(partial(_set, answered))
                 if answered.wait(REPEAT_AFTER):
                     return future.result()
             raise LinkError(f"no answer from {name} after {timeout:.0f} s")
@@ -218,6 +220,7 @@ class DemoLink:
             return [status for status in self._statuses if status.goal_id == goal_id]
 
     def _view(self) -> View:
+        """What is seen now; everything has come at least once."""
         joints, pose = self._joints, self._pose
         finger = joints.position[list(joints.name).index(self._finger_joint)]
         return View(
@@ -260,6 +263,11 @@ class DemoLink:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _set(event: threading.Event, _: object) -> None:
+    """For a future's callback."""
+    event.set()
 
 
 def is_active(status: PlanStatus) -> bool:

@@ -1,74 +1,27 @@
-"""Commands to the gripper: finger positions on a topic, or goals of control_msgs/action/GripperCommand. Never waits."""
+"""Gripper commands as goals of an action, as franka_gripper and ros2_control's gripper controllers take them."""
 
 from __future__ import annotations
 
 import threading
 import time
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from action_msgs.msg import GoalStatus
 from rclpy.action import ActionClient
 from rclpy.action.client import ClientGoalHandle
 from rclpy.lifecycle import LifecycleNode
-from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
-from std_msgs.msg import Float64MultiArray
 
+from vjepa_mpc.drivers.franka.settings import HandSettings
 from vjepa_mpc.geometry.gripper_joint import GripperJoint
+from vjepa_mpc.options import check_options, option
 from vjepa_mpc.ros.common import optional_interfaces
-from vjepa_mpc.ros.parameters.settings import Settings
+from vjepa_mpc.ros.outputs.interface import GripperOutput
 from vjepa_mpc.safety.guards.violation import Violation
 from vjepa_mpc.safety.reasons import Reason
 
-NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
 STILL_CLOSED = 0.1  # closedness beyond what was commanded that counts as not opened
 ANSWER_TIMEOUT = 2.0  # seconds that a server may take to accept or cancel, not to move the fingers
-
-
-class GripperOutput(Protocol):
-    """Where the gripper's commands go; called on the control loop's thread."""
-
-    def command(self, closedness: float) -> None:
-        """Have the fingers go to a closedness, 0 open to 1 closed, instead of what was commanded before."""
-
-    def trouble(self) -> Violation | None:
-        """What speaks against moving the arm: what lasts at every call, what happened at the next one only."""
-
-    def destroy(self) -> None:
-        """End the connection; the gripper goes on with what it does."""
-
-
-def make_gripper_output(node: LifecycleNode, settings: Settings) -> GripperOutput:
-    """What the parameters ask for.
-
-    Raises:
-        MissingInterfaceError: control_msgs is needed and not installed.
-    """
-    if settings.gripper_output == "commands":
-        return GripperTopic(node, settings.topics.gripper, settings.finger)
-    kind = optional_interfaces.gripper_command()
-    return GripperAction(node, kind, settings.topics.gripper, settings.finger, settings.gripper_max_effort)
-
-
-class GripperTopic:
-    """Finger positions on a topic that is mute while the node is not active. Nobody answers."""
-
-    def __init__(self, node: LifecycleNode, topic: str, finger: GripperJoint) -> None:
-        self._node, self._finger = node, finger
-        self._publisher = node.create_lifecycle_publisher(Float64MultiArray, topic, NEWEST)
-
-    def command(self, closedness: float) -> None:
-        """Have the fingers go to a closedness."""
-        self._publisher.publish(Float64MultiArray(data=[self._finger.position(closedness)]))
-
-    def trouble(self) -> Violation | None:
-        """Nothing is known."""
-        return None
-
-    def destroy(self) -> None:
-        """End the publisher."""
-        self._node.destroy_lifecycle_publisher(self._publisher)
 
 
 @dataclass(eq=False)
@@ -77,12 +30,12 @@ class _Goal:
 
     closedness: float
     asked_at: float | None  # since when the server owes an answer, steady seconds
-    handle: ClientGoalHandle | None = None
+    handle: ClientGoalHandle[Any, Any, Any] | None = None
     cancelling: bool = False
 
 
-class GripperAction:
-    """Commands a gripper by goals of GripperCommand; the newest command counts.
+class GripperAction(GripperOutput):
+    """Commands a gripper by goals of ``control_msgs/action/GripperCommand``; the newest command counts.
 
     A goal's position is that of a finger joint, as franka_gripper and ros2_control's gripper controllers take it, and
     not the gap between two fingers, of which the message's comment speaks.
@@ -95,23 +48,40 @@ class GripperAction:
 
     `command` and `trouble` belong to the control loop's thread; all else happens on the executor's.
 
-    Args:
-        node: whose action client.
-        kind: the action type.
-        name: of the action.
-        finger: between closedness and position.
-        max_effort: N.
+    Raises:
+        MissingInterfaceError: control_msgs is not installed.
     """
 
-    def __init__(self, node: Node, kind: Any, name: str, finger: GripperJoint, max_effort: float) -> None:
-        self._node, self._kind, self._finger, self._max_effort = node, kind, finger, max_effort
-        self._client = ActionClient(node, kind, name)
+    @dataclass(frozen=True, kw_only=True)
+    class Options:
+        """Each becomes a parameter with ``gripper_`` in front."""
+
+        max_effort: float = option(
+            HandSettings.force,
+            "Force that a GripperCommand action holds an object with; 0: the server's choice.",
+            unit="N",
+            low=0.0,
+            high=1e3,
+        )
+
+        def __post_init__(self) -> None:
+            check_options(self)
+
+    def __init__(self, node: LifecycleNode, name: str, finger: GripperJoint, options: Options) -> None:
+        self._node, self._finger, self._max_effort = node, finger, options.max_effort
+        self._kind = optional_interfaces.gripper_command()
+        self._client: ActionClient[Any, Any, Any] = ActionClient(node, self._kind, name)
         self._name = node.resolve_service_name(name)
         self._lock = threading.Lock()
         self._wanted: float | None = None  # not sent yet
         self._goal: _Goal | None = None
         self._failure = ""
         self._news = node.create_guard_condition(self._proceed)
+
+    @classmethod
+    def require(cls) -> None:
+        """See to it that control_msgs is installed."""
+        optional_interfaces.gripper_command()
 
     def command(self, closedness: float) -> None:
         """Have the fingers go to a closedness."""
@@ -159,11 +129,11 @@ class GripperAction:
             answer.add_done_callback(lambda done: self._on_answer(goal, done.result()))
         elif overtaken.handle is not None and not overtaken.cancelling:
             overtaken.cancelling, overtaken.asked_at = True, time.monotonic()
-            answer = overtaken.handle.cancel_goal_async()
-            answer.add_done_callback(lambda done: self._on_cancel(overtaken, done.result()))
+            cancelled = overtaken.handle.cancel_goal_async()
+            cancelled.add_done_callback(lambda done: self._on_cancel(overtaken, done.result()))
 
-    def _on_answer(self, goal: _Goal, handle: ClientGoalHandle) -> None:
-        if not handle.accepted:
+    def _on_answer(self, goal: _Goal, handle: ClientGoalHandle[Any, Any, Any] | None) -> None:
+        if handle is None or not handle.accepted:
             self._end(goal, f"{self._name} rejected position {self._finger.position(goal.closedness):g}")
             return
         if self._goal is not goal:  # too late

@@ -1,17 +1,19 @@
-"""From parameters to the controller with its world model, on this process or on several."""
+"""A controller with its world model, as a node's settings ask for it, on this process or on several."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 
+from vjepa_mpc.controller.gripper import GripperSettings
 from vjepa_mpc.controller.visual_mpc import VisualMPC
-from vjepa_mpc.planning import Ranks, admit_quantised
-from vjepa_mpc.ros.parameters.settings import ModelSettings, Settings
+from vjepa_mpc.planning import AgreementBounds, CEMConfig, Ranks, admit_quantised
 from vjepa_mpc.worldmodel import (
     QUANTISATIONS,
+    Crop,
     VJEPAWorldModel,
     bundled_model_path,
     compile_rollouts,
@@ -22,18 +24,58 @@ from vjepa_mpc.worldmodel import (
 )
 
 
-def make_controller(settings: Settings, ranks: Ranks | None = None) -> VisualMPC:
+@dataclass(frozen=True, kw_only=True)
+class ModelSettings:
+    """The world model, and how it is used.
+
+    Attributes:
+        checkpoint: file; "" for the bundled model.
+        device: see :func:`choose_device`.
+        dtype: precision of the arithmetic; "auto" for what suits the device; a quantisation if plans agree.
+        compile: use torch.compile.
+        warm_up: plan once before time matters.
+        crop: how images are cropped.
+        threads: CPU threads; 0 for PyTorch's own choice.
+        seed: of the planner's samples.
+    """
+
+    checkpoint: str
+    device: str
+    dtype: str
+    compile: bool
+    warm_up: bool
+    crop: Crop
+    threads: int
+    seed: int
+
+
+def make_controller(
+    chosen: ModelSettings,
+    *,
+    planner: CEMConfig,
+    agreement: AgreementBounds,
+    gripper: GripperSettings,
+    action_rotation: np.ndarray,
+    ranks: Ranks | None = None,
+) -> VisualMPC:
     """Load the world model, on all ranks, and put the controller around it.
+
+    Args:
+        chosen: the world model.
+        planner: how actions are searched for.
+        agreement: what a quantised model has to satisfy; otherwise the exact one is used.
+        gripper: how planned closedness becomes commands.
+        action_rotation: [3, 3] from the axes of the model's actions to the robot's.
+        ranks: the processes that share the planning.
 
     Raises:
         CheckpointError: the file cannot be used.
         ValueError: there is no such device.
         RankLostError: a process that shares the planning is gone.
     """
-    chosen = settings.model
     model = exact = _load(chosen)
     if chosen.dtype in QUANTISATIONS:
-        model = admit_quantised(exact, chosen.dtype, settings.planner, settings.agreement)
+        model = admit_quantised(exact, chosen.dtype, planner, agreement)
     if ranks is not None:
         same_for_all = chosen.dtype if model is not exact else str(exact.dtype).removeprefix("torch.")
         ranks.announce(replace(chosen, dtype=same_for_all))
@@ -42,17 +84,22 @@ def make_controller(settings: Settings, ranks: Ranks | None = None) -> VisualMPC
         compile_rollouts(model)
     return VisualMPC(
         model,
-        settings.planner,
+        planner,
         crop=chosen.crop,
-        gripper=settings.gripper,
-        action_rotation=settings.action_rotation,
+        gripper=gripper,
+        action_rotation=action_rotation,
         seed=chosen.seed,
         ranks=ranks,
     )
 
 
-def load_as_announced(settings: ModelSettings) -> VJEPAWorldModel:
-    """The same world model as rank 0 has made, with the settings that it announced."""
+def load_model(settings: ModelSettings) -> VJEPAWorldModel:
+    """Load a world model; a quantisation is taken as it is, without asking whether plans agree.
+
+    Raises:
+        CheckpointError: the file cannot be used.
+        ValueError: there is no such device.
+    """
     model = _load(settings)
     if settings.dtype in QUANTISATIONS:
         model = quantise(model, settings.dtype)

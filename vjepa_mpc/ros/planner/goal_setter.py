@@ -1,0 +1,82 @@
+"""Sets the goals that a service or an action asks for. Their pictures are decoded on a thread of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from rclpy.node import Node
+
+from vjepa_mpc.goals.sub_goal import SubGoal
+from vjepa_mpc.loop.control_loop import ControlLoop
+from vjepa_mpc.ros.planner.goal_intake import sub_goals
+from vjepa_mpc.ros.planner.wiring import Wiring
+
+NOT_CONFIGURED = "the planner is not configured: run `ros2 lifecycle set <node> configure` and `activate`"
+
+Answer = Callable[[int, str], None]
+"""Gets a goal's id, or 0 and why it was refused."""
+
+
+class GoalSetter:
+    """From requests to goals of the control loop.
+
+    Args:
+        node: for its log.
+        wiring: gives what there is while the node is configured; None while it is not.
+        superseded: called on the control loop's thread with the goal, or 0 for none, that replaces the one before.
+    """
+
+    def __init__(self, node: Node, wiring: Callable[[], Wiring | None], superseded: Callable[[int], None]) -> None:
+        self._node, self._wiring, self._superseded = node, wiring, superseded
+        self._decoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="goal decoder")
+
+    def set(self, request: Any, answer: Answer) -> None:
+        """Decode and set a goal of SetGoal or ReachGoal; ``answer`` is called on any thread."""
+        wiring = self._wiring()
+        if wiring is None:
+            answer(0, NOT_CONFIGURED)
+            return
+        loop, image = wiring.loop, wiring.inputs.image
+        decoding = self._decoder.submit(sub_goals, request, None if image is None else image[1], loop.settings.goal)
+        decoding.add_done_callback(lambda done: self._on_decoded(loop, done, answer))
+
+    def clear(self, loop: ControlLoop) -> None:
+        """Have no goal; on the control loop's thread."""
+        loop.clear_goal()
+        self._superseded(0)
+
+    def clear_if_current(self, goal_id: int) -> None:
+        """Have no goal, if this is the present one; whoever calls has told its client."""
+        wiring = self._wiring()
+        if wiring is not None:
+            loop = wiring.loop
+            loop.call(lambda: loop.clear_goal() if loop.mpc.goal_id == goal_id else None)
+
+    def position(self) -> np.ndarray | None:
+        """Where the end effector is, [3] in metres; None while nobody says."""
+        wiring = self._wiring()
+        pose = None if wiring is None else wiring.inputs.pose
+        return None if pose is None else pose.position
+
+    def close(self) -> None:
+        """Decode nothing more."""
+        self._decoder.shutdown(wait=False, cancel_futures=True)
+
+    def _on_decoded(self, loop: ControlLoop, decoding: Future[tuple[SubGoal, ...]], answer: Answer) -> None:
+        try:
+            goals = decoding.result()
+            goal_id = loop.call(self._begin, loop, goals)
+        except Exception as error:
+            self._node.get_logger().warning(f"goal refused: {error}")
+            answer(0, str(error))
+            return
+        self._node.get_logger().info(f"goal {goal_id}: {len(goals)} sub-goals")
+        answer(goal_id, "")
+
+    def _begin(self, loop: ControlLoop, goals: tuple[SubGoal, ...]) -> int:
+        goal_id = loop.set_goal(goals)
+        self._superseded(goal_id)
+        return goal_id
