@@ -21,7 +21,7 @@ build:  ## make .venv/ and build the package (PYTHON=, TORCH=, TORCH_INDEX= choo
 	@test -n "$(SETUP_PYTHON)" || { echo "No python3 found. Debian, Ubuntu: apt-get install python3 python3-venv python3-dev" >&2; exit 1; }
 	@"$(SETUP_PYTHON)" scripts/bootstrap.py
 
-demo: build  ## the simulated arm follows goal images: TASK=pick_place|reach EPISODES=n SEED=n EXECUTION=pipelined
+demo: build  ## the simulated arm follows goal images: TASK=pick_place|reach|gripper EPISODES=n SEED=n EXECUTION=pipelined
 	@$(IN_ENV) python -m vjepa_mpc.tools.demo $(DEMO_OPTIONS)
 
 test: build  ## every test (PYTEST_ARGS= adds options)
@@ -56,7 +56,7 @@ calibration: build  ## what camera calibration does for a turned camera, into re
 goals: build  ## sub-goals that end by budget beside ones that end early, into results/goals.md
 	@$(IN_ENV) vjepa-mpc compare-endings --seed 4071 --out results
 
-lint: build  ## ruff, and a type check of the ROS-free core
+lint: build  ## ruff, and a type check of the whole package
 	@$(IN_ENV) ruff check . && ruff format --check . && mypy
 
 format: build  ## let ruff rewrite what it can

@@ -27,7 +27,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 from problems import OneStepMemory, Problem, held_out_problems, plan_for, reached_energy
 
-from vjepa_mpc.evaluation.evaluate import episode_generator, policy_runner
+from vjepa_mpc.evaluation.episodes import episode_generator, policy_runner
 from vjepa_mpc.evaluation.policies import EARLY, VisualPolicy
 from vjepa_mpc.evaluation.report import EpisodeRecord
 from vjepa_mpc.evaluation.statistics import median_interval, wilson_interval
@@ -307,7 +307,7 @@ def _plan(setting: Setting, model: WorldModel, config: CEMConfig, problem: Probl
 def _closed_loop(setting: Setting, preset: str, task: str, episode: int) -> EpisodeRecord:
     """How an episode of a task goes."""
     run = policy_runner(_simulator(), VisualPolicy(_model(setting), PRESETS[preset], EARLY))
-    return run(TASKS[task].sample(episode_generator(setting.seed, episode)), episode)
+    return run(TASKS.part(task).sample(episode_generator(setting.seed, episode)), episode)
 
 
 def plot(points: Sequence[common.Row], presets: Sequence[common.Row], reference: str) -> Figure:

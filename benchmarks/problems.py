@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vjepa_mpc.evaluation.evaluate import episode_generator
+from vjepa_mpc.evaluation.episodes import episode_generator
 from vjepa_mpc.planning import CEMConfig, CEMPlanner, PlanResult
 from vjepa_mpc.sim import FrankaSim
-from vjepa_mpc.sim.tasks import PickPlaceTask, ReachTask
+from vjepa_mpc.sim.tasks.pick_place import PickPlaceTask
+from vjepa_mpc.sim.tasks.reach import ReachTask
 from vjepa_mpc.worldmodel import WorldModel
 from vjepa_mpc.worldmodel.interface import Rollout
 

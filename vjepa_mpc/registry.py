@@ -23,8 +23,8 @@ class Registry(Generic[T]):
     """The parts of one kind.
 
     Args:
-        package: full name of the folder; each of its modules is a choice by its file's name, but for those that begin
-            with an underscore.
+        package: full name of the folder; each of its modules is a choice by its file's name, but for ``interface`` and
+            those that begin with an underscore.
         kind: what every part is a subclass or an instance of. A class from outside need not inherit from it; it has to
             offer all that is abstract in it.
         what: what messages call one of them, such as "objective".
@@ -37,7 +37,8 @@ class Registry(Generic[T]):
     def names(self) -> tuple[str, ...]:
         """The choices of the folder, in alphabetical order; nothing is imported for this."""
         folder = importlib.import_module(self._package).__path__
-        return tuple(sorted(each.name for each in pkgutil.iter_modules(folder) if not each.name.startswith("_")))
+        found = (each.name for each in pkgutil.iter_modules(folder))
+        return tuple(sorted(name for name in found if name != "interface" and not name.startswith("_")))
 
     def part(self, name: str) -> Any:
         """The class or object of this name.

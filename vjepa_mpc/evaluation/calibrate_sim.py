@@ -20,13 +20,15 @@ from vjepa_mpc.calibration.fit import (
     mean_direction_error,
 )
 from vjepa_mpc.controller.step import Observation
-from vjepa_mpc.evaluation.evaluate import add_model_arguments, load_model, policy_runner, run_all
+from vjepa_mpc.evaluation.arguments import add_episode_arguments, add_model_arguments, check_episodes, load_model
+from vjepa_mpc.evaluation.episodes import policy_runner, run_all
 from vjepa_mpc.evaluation.policies import BUDGET_ONLY, VisualPolicy
 from vjepa_mpc.evaluation.report import summarise
 from vjepa_mpc.geometry.limits import WorkspaceBox
 from vjepa_mpc.planning import PRESETS, CEMConfig
 from vjepa_mpc.sim import Camera, FrankaSim, SimConfig
-from vjepa_mpc.sim.tasks import MAX_STEP, down_pose
+from vjepa_mpc.sim.moves import MAX_STEP, down_pose
+from vjepa_mpc.sim.tasks.reach import ReachTask
 from vjepa_mpc.worldmodel import WorldModel
 
 START = (0.52, 0.0, 0.16)  # where the calibration begins
@@ -38,16 +40,14 @@ BLOCK = np.array([0.60, -0.10])
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument("--angles", type=float, nargs="+", default=[-40, -20, 0, 20, 40], help="camera turns, degrees")
-    parser.add_argument("--episodes", type=int, default=5, help="reach episodes, without and with (default: 5)")
-    parser.add_argument("--seed", type=int, default=0, help="of these episodes")
+    add_episode_arguments(parser, episodes=5, what="reach episodes, without and with")
     parser.add_argument("--out", type=Path, default=Path("results"), help="folder for calibration.json and .md")
     add_model_arguments(parser)
 
 
 def main(args: argparse.Namespace) -> int:
     """Run the command; returns the exit code: 0, whatever the figures say."""
-    if args.episodes < 1 or args.seed < 0:
-        raise ValueError(f"--episodes {args.episodes} --seed {args.seed}: need at least 1 episode and a seed from 0 on")
+    check_episodes(args)
     path, world_model = load_model(args)
     config = PRESETS[args.preset]
     rows = [measure(world_model, config, turn, args.episodes, args.seed) for turn in args.angles]
@@ -75,7 +75,7 @@ def measure(world_model: WorldModel, config: CEMConfig, turn: float, episodes: i
         reach = {}
         for name, rotation in (("without", None), ("with", fit.matrix)):
             run = policy_runner(sim, VisualPolicy(world_model, config, BUDGET_ONLY, rotation))
-            summary = summarise(run_all("reach", episodes, seed, run, f"{turn:g} degrees {name} calibration"))
+            summary = summarise(run_all(ReachTask, episodes, seed, run, f"{turn:g} degrees {name} calibration"))
             reach[name] = {key: summary[key] for key in ("success_rate", "median_final_distance_m")}
     return {
         "turn_degrees": turn,

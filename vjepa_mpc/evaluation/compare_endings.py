@@ -9,14 +9,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from vjepa_mpc.evaluation.evaluate import (
+from vjepa_mpc.evaluation.arguments import (
     add_ending_arguments,
+    add_episode_arguments,
     add_model_arguments,
+    add_task_argument,
+    check_episodes,
     early_endings,
     load_model,
-    policy_runner,
-    run_all,
 )
+from vjepa_mpc.evaluation.episodes import policy_runner, run_all
 from vjepa_mpc.evaluation.policies import BUDGET_ONLY, VisualPolicy
 from vjepa_mpc.evaluation.report import records_as_json, summarise
 from vjepa_mpc.planning import PRESETS
@@ -27,9 +29,8 @@ from vjepa_mpc.sim.tasks import TASKS
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.epilog = "Exit status: 0 when early endings take fewer steps and succeed no less often, else 2; 1: an error."
-    parser.add_argument("--task", choices=sorted(TASKS), default="pick_place", help="default: pick_place")
-    parser.add_argument("--episodes", type=int, default=20, help="how many (default: 20)")
-    parser.add_argument("--seed", type=int, default=0, help="which episodes; never ones that were trained on")
+    add_task_argument(parser, default="pick_place")
+    add_episode_arguments(parser, episodes=20)
     parser.add_argument("--out", type=Path, default=Path("results"), help="folder for goals.json and goals.md")
     add_model_arguments(parser)
     add_ending_arguments(parser)
@@ -37,15 +38,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
-    if args.episodes < 1 or args.seed < 0:
-        raise ValueError(f"--episodes {args.episodes} --seed {args.seed}: need at least 1 episode and a seed from 0 on")
+    check_episodes(args)
+    task = TASKS.part(args.task)
     early = early_endings(args)
     path, world_model = load_model(args)
     records = {}
     with FrankaSim() as sim:
         for name, endings in (("budget", BUDGET_ONLY), ("early", early)):
             run = policy_runner(sim, VisualPolicy(world_model, PRESETS[args.preset], endings))
-            records[name] = run_all(args.task, args.episodes, args.seed, run, name)
+            records[name] = run_all(task, args.episodes, args.seed, run, name)
     summaries = {name: summarise(episodes) for name, episodes in records.items()}
     better = is_better(summaries["early"], summaries["budget"])
     settings = {

@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from vjepa_mpc.sim.drawing import sample_block
 from vjepa_mpc.sim.franka_sim import FrankaSim
+from vjepa_mpc.sim.moves import MAX_STEP, down_pose
 from vjepa_mpc.sim.scene import yaw_quaternion
-from vjepa_mpc.sim.tasks import GRASP_HEIGHT, MAX_STEP, PickPlaceTask, down_pose, sample_block
+from vjepa_mpc.sim.tasks.pick_place import GRASP_HEIGHT, PickPlaceTask
 
 Command = tuple[np.ndarray, float]
 Behaviour = Callable[[FrankaSim, np.random.Generator], Iterator[Command]]
@@ -42,7 +44,7 @@ def random_goals(sim: FrankaSim, rng: np.random.Generator) -> Iterator[Command]:
 def noisy_pick_place(sim: FrankaSim, rng: np.random.Generator) -> Iterator[Command]:
     """The pick-and-place script with noise of its own strength, begun at a random phase."""
     task = PickPlaceTask.sample(rng, sim.config.workspace, max_yaw=BLOCK_YAW)
-    phases = task.phases
+    phases = task.script()
     first = int(rng.integers(len(phases)))
     if first == 0:
         task.start(sim)
@@ -146,7 +148,7 @@ def _visit_goals(sim: FrankaSim, rng: np.random.Generator, closedness: float) ->
 
 def _follow(sim: FrankaSim, rng: np.random.Generator, task: PickPlaceTask, first: int) -> Iterator[Command]:
     noise = float(rng.choice([0.001, 0.003, 0.006, 0.012]))
-    for phase in task.phases[first:]:
+    for phase in task.script()[first:]:
         longest = MAX_STEP if rng.random() < 0.6 else rng.uniform(0.02, MAX_STEP)
         for _ in range(phase.steps):
             start = sim.pose[:3]
@@ -155,7 +157,7 @@ def _follow(sim: FrankaSim, rng: np.random.Generator, task: PickPlaceTask, first
             arrived = np.linalg.norm(sim.pose[:3] - phase.position) < 0.004 + 2 * noise
             if arrived and rng.random() < 0.8:
                 break
-    yield from _visit_goals(sim, rng, task.phases[-1].closedness)
+    yield from _visit_goals(sim, rng, task.script()[-1].closedness)
 
 
 def _start_free(sim: FrankaSim, rng: np.random.Generator, closedness: float) -> None:

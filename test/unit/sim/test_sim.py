@@ -10,7 +10,7 @@ from vjepa_mpc.sim import Block, Camera, FrankaSim, RenderBackendError, SimConfi
 from vjepa_mpc.sim import rendering as rendering_module
 from vjepa_mpc.sim.backend import choose_gl_backend
 from vjepa_mpc.sim.kinematics import ArmKinematics
-from vjepa_mpc.sim.tasks import down_pose
+from vjepa_mpc.sim.moves import down_pose
 
 pytestmark = pytest.mark.sim
 CENTER = down_pose(np.array([0.52, 0.0, 0.15]))

@@ -10,7 +10,11 @@ import pytest
 from vjepa_mpc.sim import FrankaSim, Workspace
 from vjepa_mpc.sim.behaviours import MIX, avoid_pressing
 from vjepa_mpc.sim.episodes import EpisodeConfig, generate_episodes, halve
-from vjepa_mpc.sim.tasks import MAX_STEP, TASKS, GripperTask, PickPlaceTask, ReachTask, down_pose, run_oracle
+from vjepa_mpc.sim.moves import MAX_STEP, down_pose
+from vjepa_mpc.sim.tasks import TASKS, Task, run_oracle
+from vjepa_mpc.sim.tasks.gripper import GripperTask
+from vjepa_mpc.sim.tasks.pick_place import PickPlaceTask
+from vjepa_mpc.sim.tasks.reach import ReachTask
 from vjepa_mpc.worldmodel.preprocess import preprocess
 
 pytestmark = pytest.mark.sim
@@ -22,19 +26,32 @@ def sim():
         yield sim
 
 
-@pytest.mark.parametrize("name", sorted(TASKS))
+@pytest.mark.parametrize("name", TASKS.names)
 def test_oracle_succeeds(sim, name):
     for seed in range(6):
-        outcome = run_oracle(sim, TASKS[name].sample(np.random.default_rng(seed)))
+        outcome = run_oracle(sim, TASKS.part(name).sample(np.random.default_rng(seed)))
         assert outcome.success and outcome.distance < 0.015, (seed, outcome)
 
 
-@pytest.mark.parametrize("name", sorted(TASKS))
+@pytest.mark.parametrize("name", TASKS.names)
 def test_doing_nothing_fails(sim, name):
     for seed in range(3):
-        task = TASKS[name].sample(np.random.default_rng(seed))
+        task = TASKS.part(name).sample(np.random.default_rng(seed))
         task.start(sim)
         assert not task.outcome(sim).success
+
+
+def test_every_file_of_the_folder_is_a_task_that_tells_what_success_is():
+    assert TASKS.names == ("gripper", "pick_place", "reach")
+    for name in TASKS.names:
+        task = TASKS.part(name)
+        assert issubclass(task, Task) and task.success_means and 0.8 < task.promised_rate < 1.0
+
+
+def test_a_task_from_outside_is_found_by_module_and_name():
+    assert TASKS.part("vjepa_mpc.sim.tasks.reach:ReachTask") is ReachTask
+    with pytest.raises(ValueError, match="did you mean reach"):
+        TASKS.part("reech")
 
 
 def test_reach_pairs_are_10_to_25_cm_apart():
@@ -58,7 +75,7 @@ def test_pick_place_phases_fit_their_budgets():
         assert np.linalg.norm(task.target_position - task.block_position) >= 0.08
         assert abs(task.block_yaw) <= np.pi / 12
         position = task.start_pose[:3]
-        for phase in task.phases:
+        for phase in task.script():
             assert np.abs(phase.position - position).max() <= phase.steps * MAX_STEP
             position = phase.position
 

@@ -73,7 +73,7 @@ def test_actions_of_a_gripper_that_points_down_do_not_jump() -> None:
 
 
 def test_seeds_differ_between_episodes_and_from_the_evaluation() -> None:
-    from vjepa_mpc.evaluation.evaluate import EVALUATION_ENTROPY
+    from vjepa_mpc.evaluation.episodes import EVALUATION_ENTROPY
 
     seeds = episode_seeds(0, 10, 3)
     assert [entropy[2] for entropy in seeds] == [10, 11, 12]
