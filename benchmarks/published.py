@@ -5,10 +5,8 @@ Needs ``pip install cc-vjepa2`` (Meta's V-JEPA 2 as a package).
 
 from __future__ import annotations
 
-import importlib
 import sys
 import types
-from functools import partial
 from typing import Any
 
 import torch
@@ -17,7 +15,7 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor, nn
 
 from vjepa_mpc.planning import CEMConfig
-from vjepa_mpc.worldmodel import Encoder, ModelConfig, Predictor
+from vjepa_mpc.worldmodel import ModelConfig, Predictor
 
 
 def published_predictor(ours: Predictor, config: ModelConfig, steps: int) -> nn.Module:
@@ -27,7 +25,7 @@ def published_predictor(ours: Predictor, config: ModelConfig, steps: int) -> nn.
         SystemExit: the package is not installed.
     """
     sizes, weight = config.predictor, ours.predictor_norm.weight
-    original = _import_original("ac_predictor").vit_ac_predictor(
+    original = _import_original().vit_ac_predictor(
         img_size=(config.img_size, config.img_size),
         patch_size=config.patch_size,
         num_frames=steps * config.tubelet_size,
@@ -36,29 +34,6 @@ def published_predictor(ours: Predictor, config: ModelConfig, steps: int) -> nn.
         predictor_embed_dim=sizes.predictor_embed_dim,
         depth=sizes.depth,
         num_heads=sizes.num_heads,
-    )
-    original.load_state_dict(ours.state_dict(), strict=False)
-    return original.to(weight.device, weight.dtype).eval()
-
-
-def published_encoder(ours: Encoder, config: ModelConfig, frames: int) -> nn.Module:
-    """The original encoder with our weights, for clips of so many frames.
-
-    Raises:
-        SystemExit: the package is not installed.
-    """
-    sizes, weight = config.encoder, ours.norm.weight
-    original = _import_original("vision_transformer").VisionTransformer(
-        img_size=(config.img_size, config.img_size),
-        patch_size=config.patch_size,
-        num_frames=frames,
-        tubelet_size=config.tubelet_size,
-        embed_dim=sizes.embed_dim,
-        depth=sizes.depth,
-        num_heads=sizes.num_heads,
-        mlp_ratio=sizes.mlp_ratio,
-        norm_layer=partial(nn.LayerNorm, eps=1e-6),
-        use_rope=True,
     )
     original.load_state_dict(ours.state_dict(), strict=False)
     return original.to(weight.device, weight.dtype).eval()
@@ -78,36 +53,22 @@ def published_rollout(predictor: nn.Module, context: Tensor, pose: Tensor, actio
         predicted = predictor(frames, taken, poses)[:, -tokens:]
         predicted = F.layer_norm(predicted, (predicted.size(-1),))
         frames = torch.cat([frames, predicted], dim=1)
-        poses = torch.cat([poses, next_poses(poses[:, -1], action)[:, None]], dim=1)
+        poses = torch.cat([poses, _next_pose(poses[:, -1], action)[:, None]], dim=1)
         predictions.append(predicted)
     return predictions
 
 
 @torch.no_grad()
-def published_plan(
-    predictor: nn.Module,
-    context: Tensor,
-    pose: Tensor,
-    goal: Tensor,
-    config: CEMConfig,
-    noise: Tensor | None = None,
-) -> Tensor:
-    """The planned xyz and gripper actions [H, 4], without pinned axes: what the published planner computes.
-
-    ``noise`` [iterations, H, S, 4] are standard normal numbers to use instead of drawing them.
-    """
+def published_plan(predictor: nn.Module, context: Tensor, pose: Tensor, goal: Tensor, config: CEMConfig) -> Tensor:
+    """The planned xyz and gripper actions [H, 4], without pinned axes: what the published planner computes."""
     steps, samples = config.rollout, config.samples
     bound = torch.tensor([config.maxnorm] * 3 + [0.75], device=context.device)
     keep_mean = torch.tensor([config.momentum_mean] * 3 + [config.momentum_mean_gripper], device=context.device)
     keep_std = torch.tensor([config.momentum_std] * 3 + [config.momentum_std_gripper], device=context.device)
     mean, std = torch.zeros(steps, 4, device=context.device), torch.ones(steps, 4, device=context.device)
     std[:, :3] = config.maxnorm
-    for iteration in range(config.cem_steps):
-        if noise is None:
-            normal = torch.randn(samples, steps, 4, device=context.device)
-        else:
-            normal = noise[iteration].transpose(0, 1)
-        drawn = (mean + std * normal).clamp(-bound, bound)
+    for _ in range(config.cem_steps):
+        drawn = (mean + std * torch.randn(samples, steps, 4, device=context.device)).clamp(-bound, bound)
         actions = torch.zeros(steps, samples, 7, device=context.device)
         actions[..., [0, 1, 2, 6]] = drawn.transpose(0, 1)
         last = published_rollout(predictor, context, pose, actions)[-1]
@@ -119,8 +80,8 @@ def published_plan(
     return mean
 
 
-def next_poses(poses: Tensor, actions: Tensor) -> Tensor:
-    """Poses [S, 7] that actions [S, 7] lead to, one by one in SciPy, as published."""
+def _next_pose(poses: Tensor, actions: Tensor) -> Tensor:
+    """Poses one by one in SciPy, as published."""
     start, step = poses.cpu().double().numpy(), actions.cpu().double().numpy()
     angles = []
     for before, turn in zip(start[:, 3:6], step[:, 3:6], strict=True):
@@ -131,7 +92,7 @@ def next_poses(poses: Tensor, actions: Tensor) -> Tensor:
     return torch.cat([position, torch.stack(angles), closedness], dim=1).to(poses)
 
 
-def _import_original(module: str) -> Any:
+def _import_original() -> Any:
     try:
         import timm.models.layers  # noqa: F401
     except (ImportError, RuntimeError):
@@ -142,6 +103,7 @@ def _import_original(module: str) -> Any:
         sys.modules.update({name: types.ModuleType(name) for name in ("timm", "timm.models")})
         sys.modules["timm.models.layers"] = layers
     try:
-        return importlib.import_module(f"vjepa2.models.{module}")
+        from vjepa2.models import ac_predictor
     except ImportError as error:
         raise SystemExit(f"{error}: the comparison needs the original, `pip install --no-deps cc-vjepa2`") from error
+    return ac_predictor

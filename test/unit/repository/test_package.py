@@ -156,3 +156,19 @@ def test_every_third_party_import_is_declared() -> None:
             if not re.search(rf'"{distributions.get(top, top)}[\[>]', setup):
                 undeclared[top] = str(path.relative_to(ROOT))
     assert undeclared == {}
+
+
+def test_the_command_line_is_the_package_as_a_program() -> None:
+    command = [sys.executable, "-m", "vjepa_mpc", "--version"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0 and done.stdout.startswith("vjepa-mpc "), done.stderr
+
+
+@pytest.mark.slow
+def test_the_unit_tests_are_found_where_ros_is_absent() -> None:
+    command = [sys.executable, "-m", "pytest", "-p", "support.without_ros", "-p", "no:cacheprovider"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "test")])}
+    done = subprocess.run(
+        [*command, "--collect-only", "--quiet", "test/unit"], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout
