@@ -26,10 +26,10 @@ import re
 import shutil
 import subprocess
 import sys
-import threading
-import time
 import urllib.request
 from pathlib import Path
+
+from bootstrap_progress import Progress
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
@@ -65,41 +65,6 @@ def probe(command, env=None):
     except (OSError, subprocess.CalledProcessError):
         return None
     return done.stdout.strip()
-
-
-class Progress:
-    """One line a stage, kept alive while its command is silent: every second on a terminal, every ten elsewhere."""
-
-    def __init__(self, label):
-        self._label = label
-        self._start = time.monotonic()
-        self._line = "..."
-        self._tty = sys.stdout.isatty()
-        self._closed = threading.Event()
-        print(f"==> {label}", end="" if self._tty else "\n", flush=True)
-        self._ticker = threading.Thread(target=self._tick, daemon=True)
-        self._ticker.start()
-
-    def update(self, line):
-        """Note the newest line of the command's output."""
-        if not line.startswith(("WARNING", "Requirement already", " ", "\n")):
-            self._line = line.strip()
-
-    def close(self, outcome):
-        """End the stage's line."""
-        self._closed.set()
-        self._ticker.join()
-        start = f"\r\033[K==> {self._label}: " if self._tty else "    "
-        print(f"{start}{outcome} in {time.monotonic() - self._start:.0f} s", flush=True)
-
-    def _tick(self):
-        while not self._closed.wait(1.0 if self._tty else 10.0):
-            text = f"{time.monotonic() - self._start:.0f} s: {self._line}"
-            if self._tty:
-                width = shutil.get_terminal_size().columns - 1
-                print("\r\033[K" + f"==> {self._label}, {text}"[:width], end="", flush=True)
-            else:
-                print(f"    {text[:160]}", flush=True)
 
 
 def run(label, command, remedy, env=None):
@@ -195,7 +160,8 @@ def digest(paths, *extra):
 
 def environment_digest(distro, choices):
     """Changes when .venv has to be brought up to date."""
-    files = [ROOT / name for name in ("setup.py", "pyproject.toml", "requirements-ros.txt", "scripts/bootstrap.py")]
+    files = [ROOT / name for name in ("setup.py", "pyproject.toml", "requirements-ros.txt")]
+    files += sorted((ROOT / "scripts").glob("bootstrap*.py"))
     return digest(files, distro, choices)
 
 

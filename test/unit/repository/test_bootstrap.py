@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[3]
 @pytest.fixture
 def bootstrap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The script as a module, whose log and checkout are temporary."""
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
     spec = importlib.util.spec_from_file_location("bootstrap", ROOT / "scripts/bootstrap.py")
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
