@@ -33,7 +33,7 @@ def _generate_shard(task: Task) -> int:
     folder, index, seed, episodes, image_size = task
     # The software renderer would start a thread a core in every process.
     os.environ.setdefault("LP_NUM_THREADS", "1")
-    from vjepa_mpc.sim.episodes import EpisodeConfig, generate_episodes
+    from vjepa_mpc.sim.episodes.recording import EpisodeConfig, generate_episodes
 
     config = EpisodeConfig(image_size=image_size)
     arrays = generate_episodes(config, episode_seeds(seed, index * episodes, episodes))

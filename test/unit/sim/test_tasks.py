@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from vjepa_mpc.sim import FrankaSim, Workspace
-from vjepa_mpc.sim.behaviours import MIX, avoid_pressing
-from vjepa_mpc.sim.episodes import EpisodeConfig, generate_episodes, halve
+from vjepa_mpc.sim.episodes.behaviours import MIX, avoid_pressing
+from vjepa_mpc.sim.episodes.recording import EpisodeConfig, generate_episodes, halve
 from vjepa_mpc.sim.moves import MAX_STEP, down_pose
 from vjepa_mpc.sim.tasks import TASKS, Task, run_oracle
 from vjepa_mpc.sim.tasks.gripper import GripperTask

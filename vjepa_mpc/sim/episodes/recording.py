@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vjepa_mpc.sim.behaviours import MIX, avoid_pressing
 from vjepa_mpc.sim.config import SimConfig
+from vjepa_mpc.sim.episodes.behaviours import MIX, avoid_pressing
 from vjepa_mpc.sim.franka_sim import FrankaSim
 from vjepa_mpc.sim.moves import down_pose, step_towards
 

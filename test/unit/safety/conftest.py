@@ -1,0 +1,12 @@
+"""A supervisor for each test."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.supervisor_rig import Rig
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig()
