@@ -37,6 +37,10 @@ VIZ = [
     "imageio-ffmpeg>=0.5",  # H.264 videos without a system ffmpeg
     "matplotlib>=3.9",
 ]
+POST_TRAIN = [
+    "matplotlib>=3.9",  # the plot of a run
+    "tensorboard>=2.16",  # its events
+]
 DEV = [
     "mypy>=1.10",
     "psutil>=5.9",  # measures memory
@@ -67,9 +71,10 @@ setup(
         "sim": SIM,
         "train": SIM,
         "libfranka": LIBFRANKA,
+        "post-train": POST_TRAIN,
         "viz": VIZ,
         "dev": DEV,
-        "all": SIM + LIBFRANKA + VIZ + DEV,
+        "all": SIM + LIBFRANKA + POST_TRAIN + VIZ + DEV,
     },
     entry_points={"console_scripts": ["vjepa-mpc = vjepa_mpc.tools.cli:main"]},
 )

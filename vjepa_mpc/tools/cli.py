@@ -16,6 +16,10 @@ from vjepa_mpc import __version__
 # Sub-command: (its module, which offers add_arguments(parser) and main(args) -> int; what it does).
 COMMANDS = {
     "train": ("vjepa_mpc.training.train", "train a world model on data from the simulator"),
+    "post-train": (
+        "vjepa_mpc.training.post_training.command",
+        "train the predictor of a world model on recordings of an arm",
+    ),
     "evaluate": (
         "vjepa_mpc.evaluation.evaluate",
         "measure a model in the simulator on held-out seeds, beside baselines",

@@ -1,0 +1,117 @@
+"""What a run starts from and what it leaves: world-model files, and the card in their header."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from vjepa_mpc.training.post_training.config import PostTrainingError
+from vjepa_mpc.training.post_training.recipe import PredictorSizes
+from vjepa_mpc.worldmodel import ModelConfig, Predictor, PredictorConfig, build_world_model, save_world_model
+from vjepa_mpc.worldmodel.checkpoint import read_checkpoint
+
+MODEL_FILE = "model.safetensors"
+CARD_FILE = "model.md"
+BEST_FILE = "best_predictor.safetensors"
+
+
+@dataclass(frozen=True)
+class Start:
+    """The model before the run.
+
+    Attributes:
+        path: of the file with the encoder.
+        config: of encoder and predictor.
+        encoder_state: memory-mapped.
+        predictor_state: None to train from scratch.
+        header: the file's own metadata.
+    """
+
+    path: Path
+    config: ModelConfig
+    encoder_state: Mapping[str, Tensor]
+    predictor_state: Mapping[str, Tensor] | None
+    header: Mapping[str, str]
+
+    @classmethod
+    def from_checkpoint(cls, path: Path) -> Start:
+        """Encoder and predictor of a world-model file."""
+        config, encoder, predictor = read_checkpoint(path)
+        return cls(path, config, encoder, predictor, _header(path))
+
+    @classmethod
+    def from_encoder(cls, path: Path, sizes: PredictorSizes) -> Start:
+        """The encoder of a world-model file, and a new predictor."""
+        config, encoder, _ = read_checkpoint(path)
+        predictor = PredictorConfig(embed_dim=config.encoder.embed_dim, **dataclasses.asdict(sizes))
+        return cls(path, dataclasses.replace(config, predictor=predictor), encoder, None, _header(path))
+
+    def encoder_fingerprint(self) -> str:
+        """Hash of the encoder's weights, whatever file they lie in."""
+        digest = hashlib.sha256()
+        for key in sorted(self.encoder_state):
+            weight = self.encoder_state[key].contiguous()
+            digest.update(f"{key} {weight.dtype} {list(weight.shape)}".encode())
+            digest.update(weight.reshape(-1).view(torch.uint8).numpy().data)
+        return digest.hexdigest()[:16]
+
+    def predictor(self, seed: int) -> Predictor:
+        """The predictor to train, on the CPU: the file's, or new weights of a seed."""
+        if self.predictor_state is None:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(seed)
+                return Predictor(self.config)
+        model = build_world_model(self.config, self.encoder_state, self.predictor_state)
+        return model.predictor
+
+
+def save_best(out: Path, predictor: Mapping[str, Tensor]) -> None:
+    """Keep the weights of the best predictor so far."""
+    weights = {key: value.contiguous() for key, value in predictor.items()}
+    _replace(out / BEST_FILE, lambda path: save_file(weights, path))
+
+
+def write_model(out: Path, start: Start, card: Mapping[str, str], dtype: torch.dtype) -> Path:
+    """Write the best predictor with the encoder as one file that the node loads, and its card beside it."""
+    predictor = load_file(out / BEST_FILE)
+    file = out / MODEL_FILE
+    _replace(
+        file, lambda path: save_world_model(path, start.config, start.encoder_state, predictor, dtype, metadata=card)
+    )
+    lines = [f"| {name} | {value} |" for name, value in card.items()]
+    (out / CARD_FILE).write_text("\n".join([f"# {file.name}", "", "| | |", "|---|---|", *lines, ""]), encoding="utf-8")
+    return file
+
+
+def _header(path: Path) -> dict[str, str]:
+    if path.suffix != ".safetensors":
+        return {}
+    with safe_open(str(path), framework="pt") as opened:
+        header = dict(opened.metadata() or {})
+    return {name: value for name, value in header.items() if not name.startswith("vjepa_mpc.")}
+
+
+def _replace(file: Path, write: Callable[[Path], None]) -> None:
+    """Write a file so that it is there whole or as before.
+
+    Raises:
+        PostTrainingError: it could not be written.
+    """
+    partial = file.with_name(f"{file.name}.partial")
+    try:
+        write(partial)
+        partial.replace(file)
+    except (OSError, SafetensorError) as error:
+        partial.unlink(missing_ok=True)
+        raise PostTrainingError(
+            f"{file} could not be written ({error}): make room and run the same command again; the run's checkpoint "
+            "is intact"
+        ) from error
