@@ -24,6 +24,7 @@ from vjepa_mpc.controller.step import Observation
 from vjepa_mpc.controller.visual_mpc import VisualMPC
 from vjepa_mpc.geometry.cartesian import CartesianPose
 from vjepa_mpc.geometry.limits import MotionLimits, WorkspaceBox
+from vjepa_mpc.goals.endings.budget import Budget
 from vjepa_mpc.goals.sub_goal import SubGoal
 from vjepa_mpc.motion.setpoints import SetpointGenerator, SetpointSettings
 from vjepa_mpc.planning import PRESETS
@@ -75,7 +76,7 @@ def run(model: VJEPAWorldModel, preset: str, deadline: float, plans: int) -> Mea
     images = random.integers(0, 256, (2, 256, 256, 3), dtype=np.uint8)
     # More iterations than there is time for, so that the deadline decides.
     mpc = VisualMPC(model, replace(PRESETS[preset], cem_steps=1000, deadline=deadline))
-    mpc.set_goals([SubGoal(image=images[1], steps=plans + 10)])
+    mpc.set_goals([SubGoal(image=images[1], endings=(Budget(steps=plans + 10),))])
     observation = Observation(image=images[0], pose=POSE)
     for _ in range(5):
         mpc.step(observation)

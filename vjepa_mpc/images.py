@@ -142,6 +142,20 @@ def encode_png(image: np.ndarray) -> bytes:
     return data.tobytes()
 
 
+def check_rgb(image: np.ndarray, name: str) -> None:
+    """Refuse anything but a non-empty uint8 RGB array [H, W, 3].
+
+    Raises:
+        TypeError: not a uint8 array.
+        ValueError: another shape.
+    """
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
+        kind = f"{image.dtype} array" if isinstance(image, np.ndarray) else type(image).__name__
+        raise TypeError(f"{name} is a {kind}: convert it to an 8-bit RGB numpy array (uint8)")
+    if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+        raise ValueError(f"{name} has shape {image.shape}: use a non-empty RGB image [height, width, 3]")
+
+
 def _check_pixels(width: int, height: int, name: str) -> None:
     if width * height > MAX_PIXELS:
         raise ImageError(

@@ -18,9 +18,10 @@ pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 
 from vjepa_mpc.controller.assembly import make_controller
 from vjepa_mpc.controller.visual_mpc import Observation
+from vjepa_mpc.goals.endings.budget import Budget
 from vjepa_mpc.goals.sub_goal import SubGoal
 from vjepa_mpc.images import ImageError
-from vjepa_mpc.loop.control_loop import failure_reason
+from vjepa_mpc.loop.worker import Failure
 from vjepa_mpc.planning import RankLostError, Ranks
 from vjepa_mpc.ros.parameters.settings import Settings, build_settings
 from vjepa_mpc.ros.parameters.table import PRESET, entries
@@ -55,7 +56,7 @@ def actions(ranks: Ranks | None) -> np.ndarray:
         action_rotation=chosen.action_rotation,
         ranks=ranks,
     )
-    mpc.set_goals([SubGoal(image=there, steps=5)])
+    mpc.set_goals([SubGoal(image=there, endings=(Budget(steps=5),))])
     return np.stack([mpc.step(Observation(image=here, pose=POSE)).actions[0] for _ in range(2)])
 
 
@@ -114,9 +115,9 @@ def test_a_lost_process_is_named_and_does_not_hang(tmp_path: Path, port: int) ->
 
 
 def test_failures_have_names() -> None:
-    assert failure_reason(RankLostError("gone")) is Reason.RANK_LOST
-    assert failure_reason(ImageError("torn")) is Reason.IMAGE_UNREADABLE
-    assert failure_reason(RuntimeError("boom")) is Reason.PLANNER_EXCEPTION
+    assert Failure(error=RankLostError("gone")).reason is Reason.RANK_LOST
+    assert Failure(error=ImageError("torn")).reason is Reason.IMAGE_UNREADABLE
+    assert Failure(error=RuntimeError("boom")).reason is Reason.PLANNER_EXCEPTION
 
 
 def test_without_torchrun_there_is_one_process(monkeypatch: pytest.MonkeyPatch) -> None:

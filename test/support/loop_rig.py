@@ -19,8 +19,9 @@ from geometry_msgs.msg import PoseStamped, TwistStamped
 from sensor_msgs.msg import Image, JointState
 from vjepa_mpc.msg import PlanStatus
 
-from vjepa_mpc.controller.step import MPCStep
+from vjepa_mpc.controller.step import Step
 from vjepa_mpc.controller.visual_mpc import VisualMPC
+from vjepa_mpc.goals.endings.budget import Budget
 from vjepa_mpc.goals.sub_goal import SubGoal
 from vjepa_mpc.loop.control_loop import ControlLoop
 from vjepa_mpc.ros.common.conversions import pose_message, position_of
@@ -130,16 +131,16 @@ class LoopRig:
         self.alter: dict[str, Callable[[Any], Any]] = {}
         self.mpc = mpc_type(self.model, built.planner, gripper=built.gripper)
         self.inputs, self.outputs = Inputs(self.node, built), Outputs(self.node, built)
-        self.loop = ControlLoop(built, self.mpc, self.inputs, self.outputs, self, time.time)
+        self.loop = ControlLoop(built.loop, self.mpc, self.inputs, self.outputs, self, time.time)
         self.status: PlanStatus | None = None
-        self.steps: list[MPCStep] = []
+        self.steps: list[Step] = []
         self._changed, self._stop = threading.Condition(), threading.Event()
         self.node.publishers["~/status"].listener = self._on_status
         self.target = self.node.publishers[built.topics.target]
         self.target.listener = self._on_target
         self._arm = threading.Thread(target=self._run, name="arm")
 
-    def planned(self, step: MPCStep, seconds: float) -> None:
+    def planned(self, step: Step, seconds: float) -> None:
         """The loop tells: a step is being carried out."""
         self.steps.append(step)
 
@@ -183,7 +184,7 @@ class LoopRig:
 
     def set_goal(self, *positions: np.ndarray, steps: int = 1) -> None:
         """Pursue pictures of these positions."""
-        goals = [SubGoal(image=self.model.render(position), steps=steps) for position in positions]
+        goals = [SubGoal(image=self.model.render(position), endings=(Budget(steps=steps),)) for position in positions]
         self.loop.call(self.loop.set_goal, goals)
 
     def wait_until(self, what: Callable[[], Any]) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
+from support.proposals import FakeProposal, a_plan, a_step
 from vjepa_mpc.geometry.cartesian import CartesianPose
 from vjepa_mpc.geometry.limits import WorkspaceBox
 from vjepa_mpc.safety.config import SupervisorConfig
 from vjepa_mpc.safety.reasons import Reason, State
-from vjepa_mpc.safety.samples import GripperSample, ImageSample, Now, PlanReport, PoseSample
+from vjepa_mpc.safety.samples import GripperSample, ImageSample, Now, PoseSample
 from vjepa_mpc.safety.supervisor import Decision, Supervisor
 
 CONFIG = SupervisorConfig(frame_id="base", workspace=WorkspaceBox(lower=(0.3, -0.3, 0.0), upper=(0.7, 0.3, 0.5)))
@@ -70,17 +72,20 @@ class Rig:
         assert decision.state is State.PLANNING, decision
         return decision
 
-    def plan(self, **changes) -> PlanReport:
+    def plan(self, *, energies: tuple[float, ...] = (0.5,), **changes: Any) -> FakeProposal:
+        """A step of 5 cm along x, planned from the newest observation."""
         action = np.array([[0.05, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]])
-        fields = {
+        fields: dict[str, Any] = {
             "goal_id": GOAL,
             "epoch": self.supervisor.epoch,
             "observed_at": self.steady - 0.3,
             "actions": action,
             "target_pose": HOME + action[0],
-            "compute_seconds": 0.3,
+            "seconds": 0.3,
         }
-        return PlanReport(**{**fields, **changes})
+        fields |= changes
+        origin = {name: fields.pop(name) for name in ("epoch", "observed_at", "seconds")}
+        return FakeProposal(step=a_step(**fields, plan=a_plan(energies)), **origin)
 
     def execute(self) -> Decision:
         assert self.supervisor.accept_plan(self.plan(), self.now)

@@ -2,56 +2,75 @@
 
 from __future__ import annotations
 
-import math
-import threading
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from vjepa_mpc.calibration.fit import RouteSettings, calibration_route
-from vjepa_mpc.controller.step import MPCStep, Observation
-from vjepa_mpc.controller.visual_mpc import NO_GOAL, NoGoalError
+from vjepa_mpc.calibration.route import RouteSettings, calibration_route
+from vjepa_mpc.controller.interface import Controller, CurrentGoal, NoGoalError
+from vjepa_mpc.controller.step import Observation, Step
 from vjepa_mpc.geometry.limits import WorkspaceBox
 from vjepa_mpc.geometry.pose import POSE_DIM
-from vjepa_mpc.planning.config import CEMConfig
 
 NEAR = 0.02  # metres from a place where the arm may turn round as well
 
 
-class Calibrator:
-    """Answers with the next calibration move where :class:`~vjepa_mpc.controller.visual_mpc.VisualMPC` would plan one.
+@dataclass(frozen=True, eq=False)
+class _Way:
+    """How far a route has been followed.
+
+    Attributes:
+        route: places [n, 3] to go to; None before the first step, where it begins.
+        reached: how many of them the arm has been to.
+        on_its_way: the newest move leads to the next place.
+        orientation: [3] Euler angles that all moves keep; None to keep the measured ones.
+        observations: seen before each of the moves.
+    """
+
+    route: np.ndarray | None = None
+    reached: int = 0
+    on_its_way: bool = False
+    orientation: np.ndarray | None = None
+    observations: tuple[Observation, ...] = ()
+
+
+@dataclass(eq=False)
+class _Run:
+    """One route being followed; replaced as a whole when another one is set."""
+
+    goal_id: int
+    settings: RouteSettings
+    way: _Way = field(default_factory=_Way)
+
+
+class Calibrator(Controller):
+    """Proposes the next calibration move where visual MPC would plan one.
 
     Its goals are the settings of one route. What it sees before, between and after the moves is collected in
     `observations`. The moves go to places, not by distances, so that one that was not carried out, or an arm that was
     moved by hand meanwhile, changes nothing but the length of the next move.
 
-    Threads: as in VisualMPC; `observations` is read when the goal has ended.
-
     Args:
         workspace: what the moves stay inside.
         max_step: most metres along an axis in one move.
-        planner_config: not used; there because the control loop hands on changed settings.
     """
 
-    def __init__(self, workspace: WorkspaceBox, max_step: float, planner_config: CEMConfig) -> None:
-        self.planner_config = planner_config
-        self.observations: list[Observation] = []
+    def __init__(self, workspace: WorkspaceBox, max_step: float) -> None:
         self._workspace, self._max_step = workspace, max_step
-        self._lock = threading.Lock()  # guards the next two attributes, which other threads replace
-        self._settings: RouteSettings | None = None
-        self._goal_id = NO_GOAL
-        self._goals_set = 0
-        self._route: np.ndarray | None = None
-        self._reached = 0  # how many places of the route the arm has been to
-        self._on_its_way = False  # the newest move leads to the next place
-        self._orientation: np.ndarray | None = None
-        self._newest: MPCStep | None = None
+        self._goal: CurrentGoal[_Run] = CurrentGoal()
+        self._observations: tuple[Observation, ...] = ()
 
     @property
     def goal_id(self) -> int:
         """Identity of the route that is being made; 0 for none."""
-        with self._lock:
-            return self._goal_id
+        return self._goal.id
+
+    @property
+    def observations(self) -> tuple[Observation, ...]:
+        """What was seen before, between and after the committed moves of the newest route."""
+        return self._observations
 
     def set_goals(self, goals: Sequence[RouteSettings]) -> int:
         """Make this route, beginning where the arm will be at the first step; returns the goal's id.
@@ -61,66 +80,56 @@ class Calibrator:
         """
         if len(goals) != 1:
             raise ValueError(f"{len(goals)} routes given: a calibration makes one")
-        with self._lock:
-            self._goals_set += 1
-            self._goal_id, self._settings = self._goals_set, goals[0]
-            self.observations, self._route, self._reached, self._on_its_way = [], None, 0, False
-            return self._goal_id
+        self._observations = ()
+        return self._goal.set(lambda goal_id: _Run(goal_id, goals[0]))
 
     def clear_goals(self) -> None:
-        """Have no route."""
-        with self._lock:
-            self._goal_id, self._settings = NO_GOAL, None
+        """Have no route; what was seen stays."""
+        self._goal.clear()
 
     def restart(self) -> None:
-        """Go on from the measured pose, because a move was interrupted. Not while a step runs."""
-        self._orientation, self._on_its_way = None, False
+        """Go on from the measured pose, because a move was interrupted."""
+        with suppress(NoGoalError):
+            run = self._goal.get()
+            run.way = replace(run.way, orientation=None, on_its_way=False)
 
-    def forget(self) -> None:
-        """The same; there is no grasp to forget."""
-        self.restart()
-
-    def retract(self, step: MPCStep) -> None:
-        """Forget the newest step and what it saw, because the move was not made. Not while another step runs."""
-        if self._newest is step:
-            self._newest, self._on_its_way = None, False
-            self.observations.pop()
-
-    def step(self, observation: Observation) -> MPCStep:
-        """Note what is seen and answer with the next move; ``finished`` when all have been made.
+    def propose(self, observation: Observation) -> Step:
+        """The next move; ``finished`` when all have been made.
 
         Raises:
             NoGoalError: no route is set.
             ValueError: the workspace leaves no room around the arm.
         """
-        with self._lock:
-            goal_id, settings = self._goal_id, self._settings
-        if settings is None:
-            raise NoGoalError("no route is set: call set_goals first")
-        position = observation.pose[:3]
-        if self._route is None:
-            self._route = calibration_route(position, self._workspace, settings)
+        run = self._goal.get()
+        way, position = run.way, observation.pose[:3]
+        route = calibration_route(position, self._workspace, run.settings) if way.route is None else way.route
         # Having been sent there counts as having been there: a compliant arm has its standing error.
-        self._reached += self._on_its_way
-        finished = self._reached == len(self._route)
+        reached = way.reached + way.on_its_way
+        finished = reached == len(route)
+        left = np.zeros(3) if finished else route[reached] - position
         action = np.zeros(POSE_DIM)
-        if not finished:
-            way = self._route[self._reached] - position
-            action[:3] = np.clip(way, -self._max_step, self._max_step)
-            self._on_its_way = float(np.linalg.norm(way - action[:3])) <= NEAR
-        if self._orientation is None:
-            self._orientation = observation.pose[3:6].copy()
-        self.observations.append(observation)
-        self._newest = MPCStep(
-            goal_id=goal_id,
-            finished=finished,
-            goal_index=min(self._reached, len(self._route) - 1),
-            goal_count=len(self._route),
-            goal_step=1,
-            step_budget=None,
-            actions=action[None],
-            target_pose=np.concatenate([position + action[:3], self._orientation, observation.pose[6:]]),
-            energy=math.nan,
-            encode_seconds=0.0,
+        action[:3] = np.clip(left, -self._max_step, self._max_step)
+        orientation = observation.pose[3:6].copy() if way.orientation is None else way.orientation
+        then = _Way(
+            route=route,
+            reached=reached,
+            on_its_way=not finished and float(np.linalg.norm(left - action[:3])) <= NEAR,
+            orientation=orientation,
+            observations=(*way.observations, observation),
         )
-        return self._newest
+        return Step(
+            goal_id=run.goal_id,
+            superseded=self._goal.id != run.goal_id,
+            finished=finished,
+            goal_index=min(reached, len(route) - 1),
+            goal_count=len(route),
+            goal_step=1,
+            actions=action[None],
+            target_pose=np.concatenate([position + action[:3], orientation, observation.pose[6:]]),
+            state=(run, then),
+        )
+
+    def commit(self, step: Step) -> None:
+        """The move is being made."""
+        run, way = step.state
+        run.way, self._observations = way, way.observations

@@ -1,4 +1,4 @@
-"""Camera calibration: the rotation between the axes that the model sees and those of the robot.
+"""The rotation between the axes that the model sees and those of the robot, fitted to known moves.
 
 The model infers the action axes from the picture, so a camera that stands elsewhere than in training turns its actions
 about. The remedy of V-JEPA 2 (arXiv 2506.09985, appendix on camera sensitivity): make known moves, ask the model which
@@ -9,30 +9,18 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 import yaml
 from scipy.spatial.transform import Rotation
 
-from vjepa_mpc.controller.step import Observation
-from vjepa_mpc.geometry.limits import WorkspaceBox
 from vjepa_mpc.geometry.rotation import check_rotation
-from vjepa_mpc.planning.config import GRIPPER, CEMConfig
-from vjepa_mpc.planning.planner import CEMPlanner
-from vjepa_mpc.worldmodel.interface import WorldModel
-from vjepa_mpc.worldmodel.preprocess import Crop
 
 PARAMETER = "action_rotation"
 _LEAST_PAIRS = 3
 _SMALLEST_MOVE = 1e-4  # metres
-# A move may look longer than it was, and must not be explained by the edge of what the planner may answer.
-_ROOM_FOR_ERROR = 1.5
-_TETRAHEDRON = ((1, 1, 1), (-1, -1, 1), (-1, 1, -1), (1, -1, -1))
 _RELIABLE_STD = math.radians(5.0)
 _RELIABLE_CONFIDENCE = 0.5
 
@@ -121,110 +109,6 @@ def mean_direction_error(planned: np.ndarray, made: np.ndarray) -> float:
     lengths = np.linalg.norm(planned, axis=1) * np.linalg.norm(made, axis=1)
     cosines = np.sum(planned * made, axis=1) / np.maximum(lengths, _SMALLEST_MOVE**2)
     return float(np.arccos(np.clip(cosines, -1.0, 1.0)).mean())
-
-
-def calibration_moves(position: np.ndarray, workspace: WorkspaceBox, length: float = 0.05) -> list[np.ndarray]:
-    """Moves [3] to make one after the other from a position, each inside the box, the last one ending at the start.
-
-    There and back along each axis and two horizontal diagonals, to the side where there is room.
-
-    Raises:
-        ValueError: the box leaves no room.
-    """
-    start = np.asarray(position, dtype=np.float64)
-    diagonal = length / math.sqrt(2.0)
-    directions = np.array(
-        [[length, 0, 0], [0, length, 0], [0, 0, length], [diagonal, diagonal, 0], [diagonal, -diagonal, 0]]
-    )
-    moves: list[np.ndarray] = []
-    for direction in directions:
-        fitting = [move for move in (direction, -direction) if workspace.contains(start + move)]
-        if not fitting:
-            raise ValueError(
-                f"no room for a move of {length} m along {np.round(direction, 3).tolist()} from "
-                f"{np.round(start, 3).tolist()}: start nearer to the middle of the workspace box, or move less"
-            )
-        moves += [fitting[0], -fitting[0]]
-    return moves
-
-
-@dataclass(frozen=True, kw_only=True)
-class RouteSettings:
-    """Which moves a calibration makes.
-
-    Attributes:
-        length: of a move, metres. Long ones tell the model more than its own errors hide.
-        places: around how many places the moves are made: the start, and up to four corners of a tetrahedron around it.
-            A picture that misleads the model does so only around its place.
-        spread: metres along each axis from the start to the other places.
-
-    Raises:
-        ValueError: one of them is out of range.
-    """
-
-    length: float = 0.07
-    places: int = 5
-    spread: float = 0.07
-
-    def __post_init__(self) -> None:
-        if not 0.01 <= self.length <= 0.2:
-            raise ValueError(f"length={self.length}: use 0.01 to 0.2 m")
-        if not 0.0 <= self.spread <= 0.5:
-            raise ValueError(f"spread={self.spread}: use 0 to 0.5 m")
-        if not 1 <= self.places <= 1 + len(_TETRAHEDRON):
-            raise ValueError(f"places={self.places}: use 1 to {1 + len(_TETRAHEDRON)}")
-
-
-def calibration_route(position: np.ndarray, workspace: WorkspaceBox, settings: RouteSettings) -> np.ndarray:
-    """Places [n, 3] to go to one after the other from a position, all inside the box, the last one the position itself.
-
-    Around the position, and around those of the other places that leave room for them, :func:`calibration_moves`.
-
-    Raises:
-        ValueError: the box leaves no room around the position.
-    """
-    start = np.asarray(position, dtype=np.float64)
-    route = list(start + np.cumsum(calibration_moves(start, workspace, settings.length), axis=0))
-    for offset in _TETRAHEDRON[: settings.places - 1]:
-        place = start + settings.spread * np.array(offset)
-        with suppress(ValueError):
-            moves = calibration_moves(place, workspace, settings.length)
-            if workspace.contains(place):
-                route += [place, *(place + np.cumsum(moves, axis=0))]
-    return np.array(route if np.allclose(route[-1], start) else [*route, start])
-
-
-def explain_moves(
-    world_model: WorldModel,
-    observations: Sequence[Observation],
-    config: CEMConfig,
-    crop: Crop = "square",
-    seed: int = 0,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Which translations the model sees between successive observations, and which the robot measured: both [n, 3].
-
-    Args:
-        world_model: sees the moves.
-        observations: n + 1, taken at rest, one before and one after each move.
-        config: of the planner; a move may be as long as its steps together, and the gripper is taken as still.
-        crop: of the images.
-        seed: of the planner's random numbers.
-    """
-    generator = torch.Generator(device=world_model.device).manual_seed(seed)
-    planner = CEMPlanner(world_model, config, generator)
-    latents = [world_model.encode(observation.image[None], crop=crop)[0] for observation in observations]
-    poses = np.array([observation.pose for observation in observations])
-    planned = []
-    for before, after, pose in zip(latents, latents[1:], poses, strict=False):
-        actions = planner.plan(before, torch.as_tensor(pose, dtype=torch.float32), after).actions
-        planned.append(actions[:, :3].double().sum(dim=0).numpy())
-    return np.array(planned), np.diff(poses[:, :3], axis=0)
-
-
-def explaining_config(planner: CEMConfig, length: float) -> CEMConfig:
-    """The planner's settings for explaining single moves that left the gripper alone."""
-    room = max(planner.maxnorm, _ROOM_FOR_ERROR * length)
-    return replace(planner, rollout=1, maxnorm=room, axis={GRIPPER: 0.0}, close_gripper=None, deadline=None)
 
 
 def save_rotation(path: str | os.PathLike[str], fit: RotationFit) -> None:

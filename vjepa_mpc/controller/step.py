@@ -1,15 +1,18 @@
-"""What goes into one step of visual model-predictive control, and what comes out."""
+"""What a controller is told, and what it answers."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from vjepa_mpc.geometry.pose import POSE_DIM
-from vjepa_mpc.goals.sub_goal import EndedSubGoal, Ending, check_image
+from vjepa_mpc.goals.progress import EndedSubGoal
+from vjepa_mpc.images import check_rgb
 from vjepa_mpc.planning.compute.budget import TOLERATED_OVERRUN
-from vjepa_mpc.planning.planner import StoppedBy
+from vjepa_mpc.planning.planner import PlanResult
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,7 +39,7 @@ class Observation:
     proposals: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        check_image(self.image, "camera image")
+        check_rgb(self.image, "camera image")
         object.__setattr__(self, "pose", _checked_pose(self.pose, "pose"))
         if self.start is not None:
             object.__setattr__(self, "start", _checked_pose(self.start, "start"))
@@ -78,8 +81,8 @@ def _refuse(proposals: np.ndarray, wrong: np.ndarray, remedy: str) -> None:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class MPCStep:
-    """What one step found.
+class Step:
+    """What a controller proposes, and all that is known about it: the one record of a plan, up to the status message.
 
     Attributes:
         goal_id: the goal that this was planned for.
@@ -92,36 +95,44 @@ class MPCStep:
         actions: planned [H, 7] float64 in the robot base frame.
         target_pose: [7] float64, the observation's origin moved by the first action; its last entry is the commanded
             gripper closedness.
-        energy: of the camera image to the sub-goal's image, before the action.
+        energy: of the camera image to the sub-goal's image, before the action; NaN for controllers without energies.
         ended: the sub-goals that this image ended, in order.
-        energies: lowest energy among the candidates of each planning iteration.
         encode_seconds: time spent on encoding the camera image, and goal images not encoded before, and on comparing.
-        plan_seconds: time spent on planning.
-        stopped_by: what ended the planner's search.
-        deadline: seconds that planning was allowed; None for no limit.
+        plan: what the planner found; None where none was asked.
+        time_budget: seconds that the planner was allowed; None for no limit.
+        state: where the controller is once this step is committed. Only the controller looks at it.
     """
 
     goal_id: int
     superseded: bool = False
     finished: bool = False
-    goal_index: int
-    goal_count: int
+    goal_index: int = 0
+    goal_count: int = 1
     goal_step: int
-    step_budget: int | None
+    step_budget: int | None = None
     actions: np.ndarray
     target_pose: np.ndarray
-    energy: float
+    energy: float = math.nan
     ended: tuple[EndedSubGoal, ...] = ()
-    energies: tuple[float, ...] = ()
-    encode_seconds: float
-    plan_seconds: float = 0.0
-    stopped_by: StoppedBy = "iterations"
-    deadline: float | None = None
+    encode_seconds: float = 0.0
+    plan: PlanResult | None = None
+    time_budget: float | None = None
+    state: Any = None
 
     @property
-    def missed_deadline(self) -> bool:
-        """Whether planning took longer than its deadline by more than is tolerated."""
-        return self.deadline is not None and self.plan_seconds > (1.0 + TOLERATED_OVERRUN) * self.deadline
+    def energies(self) -> tuple[float, ...]:
+        """Lowest energy among the candidates of each of the planner's iterations; empty without a planner."""
+        return () if self.plan is None else self.plan.energies
+
+    @property
+    def plan_seconds(self) -> float:
+        """Time spent on planning."""
+        return 0.0 if self.plan is None else self.plan.timings["total"]
+
+    @property
+    def missed_time_budget(self) -> bool:
+        """Whether planning took longer than allowed by more than is tolerated."""
+        return self.time_budget is not None and self.plan_seconds > (1.0 + TOLERATED_OVERRUN) * self.time_budget
 
     @property
     def uses_up_goal(self) -> bool:
@@ -129,6 +140,6 @@ class MPCStep:
         return self.goal_index + 1 == self.goal_count and self.goal_step == self.step_budget
 
     @property
-    def ended_by(self) -> Ending | None:
-        """Why the last of the sub-goals that this image ended did so; None when it ended none."""
-        return self.ended[-1].by if self.ended else None
+    def ended_by(self) -> str:
+        """What ended the last of the sub-goals that this image ended, such as BUDGET; "" when it ended none."""
+        return self.ended[-1].by if self.ended else ""

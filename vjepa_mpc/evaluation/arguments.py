@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from vjepa_mpc.evaluation.policies import EARLY, Endings
-from vjepa_mpc.goals.sub_goal import Plateau
+from vjepa_mpc import options
+from vjepa_mpc.evaluation.policies import EARLY
+from vjepa_mpc.goals import endings
+from vjepa_mpc.goals.endings.budget import Budget
+from vjepa_mpc.goals.endings.interface import Ending
+from vjepa_mpc.options import Parameter
 from vjepa_mpc.planning import PRESETS
 from vjepa_mpc.sim.tasks import TASKS
 from vjepa_mpc.worldmodel import VJEPAWorldModel, bundled_model_path, load_world_model, resolve_dtype, tune_process
@@ -52,35 +59,36 @@ def load_model(args: argparse.Namespace) -> tuple[Path, VJEPAWorldModel]:
 
 
 def add_ending_arguments(parser: argparse.ArgumentParser) -> None:
-    """When sub-goals end early."""
-    threshold, plateau = EARLY.energy_threshold, EARLY.plateau or Plateau(window=3, slope=0.0)
-    how = "with --ends early, a sub-goal ends"
-    parser.add_argument(
-        "--energy-threshold",
-        type=float,
-        default=threshold,
-        help=f"{how} at this energy; 0: never (default: {threshold})",
-    )
-    parser.add_argument(
-        "--plateau-window",
-        type=int,
-        default=plateau.window,
-        help=f"{how} by so many energies that have levelled off; 0: never (default: {plateau.window})",
-    )
-    parser.add_argument(
-        "--plateau-slope",
-        type=float,
-        default=plateau.slope,
-        help=f"that is, fall less a step than this share of the first (default: {plateau.slope})",
-    )
+    """The options of all endings but the budget, which the task gives."""
+    chosen = ending_options(EARLY)
+    for entry in _ending_parameters():
+        name = entry.name.removeprefix(endings.PREFIX)
+        default = chosen.get(name, entry.default)
+        parser.add_argument(
+            f"--{name.replace('_', '-')}",
+            dest=entry.name,
+            type=type(entry.default),
+            default=default,
+            help=f"with --ends early: {entry.description} (default: {default})",
+        )
 
 
-def early_endings(args: argparse.Namespace) -> Endings:
+def early_endings(args: argparse.Namespace) -> tuple[Ending, ...]:
     """What `add_ending_arguments` was given.
 
     Raises:
         ValueError: an unusable value.
     """
-    window = args.plateau_window
-    plateau = Plateau(window=window, slope=args.plateau_slope) if window else None
-    return Endings(energy_threshold=args.energy_threshold or None, plateau=plateau)
+    given = vars(args)
+    made = endings.build({entry.name: given[entry.name] for entry in _ending_parameters()})
+    return tuple(ending for ending in made if not isinstance(ending, Budget))
+
+
+def ending_options(chosen: Sequence[Ending]) -> dict[str, Any]:
+    """The options of endings by name, for reports."""
+    return {name: value for ending in chosen for name, value in asdict(ending).items()}
+
+
+def _ending_parameters() -> list[Parameter]:
+    budget = {entry.name for entry in options.parameters(Budget, endings.PREFIX)}
+    return [entry for entry in endings.parameters() if entry.name not in budget]

@@ -12,13 +12,9 @@ from typing import Any
 import numpy as np
 
 from vjepa_mpc.calibration.calibrator import Calibrator
-from vjepa_mpc.calibration.fit import (
-    RouteSettings,
-    explain_moves,
-    explaining_config,
-    fit_rotation,
-    mean_direction_error,
-)
+from vjepa_mpc.calibration.explain import explain_moves, explaining_config
+from vjepa_mpc.calibration.fit import fit_rotation, mean_direction_error
+from vjepa_mpc.calibration.route import RouteSettings
 from vjepa_mpc.controller.step import Observation
 from vjepa_mpc.evaluation.arguments import add_episode_arguments, add_model_arguments, check_episodes, load_model
 from vjepa_mpc.evaluation.episodes import policy_runner, run_all
@@ -94,15 +90,18 @@ def measure(world_model: WorldModel, config: CEMConfig, turn: float, episodes: i
     }
 
 
-def observe(sim: FrankaSim, start: tuple[float, float, float], route: RouteSettings) -> list[Observation]:
+def observe(sim: FrankaSim, start: tuple[float, float, float], route: RouteSettings) -> Sequence[Observation]:
     """Make the moves of a calibration from a start; what was seen before, between and after them."""
     box = sim.config.workspace
-    calibrator = Calibrator(WorkspaceBox(lower=box.low, upper=box.high), MAX_STEP, CEMConfig())
+    calibrator = Calibrator(WorkspaceBox(lower=box.low, upper=box.high), MAX_STEP)
     calibrator.set_goals([route])
     sim.reset(pose=down_pose(np.array(start)), block_position=BLOCK, block_yaw=0.0)
-    while not (step := calibrator.step(Observation(image=sim.render(), pose=sim.pose))).finished:
+    while True:
+        step = calibrator.propose(Observation(image=sim.render(), pose=sim.pose))
+        calibrator.commit(step)
+        if step.finished:
+            return calibrator.observations
         sim.execute(step.target_pose, step.target_pose[6])
-    return calibrator.observations
 
 
 def markdown(settings: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from vjepa_mpc.evaluation.arguments import (
     add_task_argument,
     check_episodes,
     early_endings,
+    ending_options,
     load_model,
 )
 from vjepa_mpc.evaluation.episodes import policy_runner, run_all
@@ -55,7 +55,7 @@ def main(args: argparse.Namespace) -> int:
         "seed": args.seed,
         "model": path.name,
         "preset": args.preset,
-        "early": asdict(early),
+        "early": ending_options(early),
     }
     text = markdown(settings, summaries)
     print(text)
@@ -78,10 +78,7 @@ def is_better(early: Mapping[str, Any], budget: Mapping[str, Any]) -> bool:
 
 def markdown(settings: Mapping[str, Any], summaries: Mapping[str, Mapping[str, Any]]) -> str:
     """The comparison as a table."""
-    early = settings["early"]
-    plateau = early["plateau"]
-    how = [f"energy ≤ {early['energy_threshold']}"] if early["energy_threshold"] else []
-    how += [f"plateau of {plateau['window']} energies, slope {plateau['slope']}"] if plateau else []
+    how = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in settings["early"].items())
     lines = [
         f"`{settings['task']}`, {settings['episodes']} episodes, seed {settings['seed']}, "
         f"preset `{settings['preset']}`",
@@ -91,7 +88,7 @@ def markdown(settings: Mapping[str, Any], summaries: Mapping[str, Mapping[str, A
     ]
     for name, summary in summaries.items():
         low, high = summary["intervals_95"]["success_rate"]
-        by = "budget" if name == "budget" else f"budget, or {', or '.join(how)}"
+        by = "budget" if name == "budget" else f"budget, or {how}"
         ended = ", ".join(f"{kind.lower()} {count}" for kind, count in summary["endings"].items())
         lines.append(
             f"| {by} | {100 * summary['success_rate']:.0f} % | {100 * low:.0f}–{100 * high:.0f} % "

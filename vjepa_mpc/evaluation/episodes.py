@@ -53,7 +53,7 @@ def policy_runner(sim: FrankaSim, policy: Policy) -> Runner:
             steps += 1
             if command.seconds is not None:
                 replans.append(command.seconds)
-        endings = tuple(end.by.name for end in policy.ended)
+        endings = tuple(end.by for end in policy.ended)
         return _record(sim, task, episode, start_distance, steps, tuple(replans), endings)
 
     return run

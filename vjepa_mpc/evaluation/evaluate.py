@@ -16,6 +16,7 @@ from vjepa_mpc.evaluation.arguments import (
     add_task_argument,
     check_episodes,
     early_endings,
+    ending_options,
     load_model,
 )
 from vjepa_mpc.evaluation.episodes import oracle_runner, policy_runner, run_all
@@ -96,7 +97,7 @@ def _document(
         "seed": args.seed,
         "model": str(path),
         "preset": args.preset,
-        "ends": asdict(early_endings(args) if args.ends == "early" else BUDGET_ONLY),
+        "ends": ending_options(early_endings(args) if args.ends == "early" else BUDGET_ONLY),
         "planner": asdict(config),
         "device": args.device,
         "dtype": args.dtype,

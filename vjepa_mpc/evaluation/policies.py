@@ -9,7 +9,12 @@ from typing import Protocol
 import numpy as np
 
 from vjepa_mpc.controller.visual_mpc import Observation, VisualMPC
-from vjepa_mpc.goals.sub_goal import EndedSubGoal, Plateau, SubGoal
+from vjepa_mpc.goals.endings.budget import Budget
+from vjepa_mpc.goals.endings.energy import Energy
+from vjepa_mpc.goals.endings.interface import Ending
+from vjepa_mpc.goals.endings.plateau import Plateau
+from vjepa_mpc.goals.progress import EndedSubGoal
+from vjepa_mpc.goals.sub_goal import SubGoal
 from vjepa_mpc.planning import CEMConfig
 from vjepa_mpc.sim import FrankaSim
 from vjepa_mpc.sim.tasks import TaskGoal
@@ -41,23 +46,12 @@ class Policy(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class Endings:
-    """What ends a sub-goal before its step budget is used up; nothing by default.
+BUDGET_ONLY: tuple[Ending, ...] = ()
+"""Nothing ends a sub-goal before its step budget is used up."""
 
-    Attributes:
-        energy_threshold: an energy at or below this.
-        plateau: an energy that has stopped falling.
-    """
-
-    energy_threshold: float | None = None
-    plateau: Plateau | None = None
-
-
-BUDGET_ONLY = Endings()
-#: For the bundled model. On pick-and-place its energy is 0.003 to 0.02 where the gripper is within a centimetre and
-#: holds or has let go, and above 0.025 elsewhere (seed 311); the plateau is for pictures that it does not quite reach.
-EARLY = Endings(energy_threshold=0.02, plateau=Plateau(window=3, slope=0.05))
+EARLY: tuple[Ending, ...] = (Energy(energy_threshold=0.02), Plateau(plateau_window=3, plateau_slope=0.05))
+"""For the bundled model. On pick-and-place its energy is 0.003 to 0.02 where the gripper is within a centimetre and
+holds or has let go, and above 0.025 elsewhere (seed 311); the plateau is for pictures that it does not quite reach."""
 
 
 class VisualPolicy:
@@ -66,7 +60,7 @@ class VisualPolicy:
     Args:
         world_model: sees and predicts.
         config: of the planner.
-        endings: what ends sub-goals besides their budgets.
+        endings: what may end sub-goals before their step budgets are used up.
         action_rotation: [3, 3] camera calibration.
     """
 
@@ -74,7 +68,7 @@ class VisualPolicy:
         self,
         world_model: WorldModel,
         config: CEMConfig,
-        endings: Endings = BUDGET_ONLY,
+        endings: Sequence[Ending] = BUDGET_ONLY,
         action_rotation: np.ndarray | None = None,
     ) -> None:
         self._world_model, self._config, self._endings = world_model, config, endings
@@ -85,9 +79,8 @@ class VisualPolicy:
     def begin(self, goals: Sequence[TaskGoal], seed: int) -> None:
         """Encode the goal images, so that every `act` costs one image and one plan."""
         self._mpc = VisualMPC(self._world_model, self._config, action_rotation=self._rotation, seed=seed)
-        threshold, plateau = self._endings.energy_threshold, self._endings.plateau
         self._mpc.set_goals(
-            [SubGoal(image=goal.image, steps=goal.steps, energy_threshold=threshold, plateau=plateau) for goal in goals]
+            [SubGoal(image=goal.image, endings=(*self._endings, Budget(steps=goal.steps))) for goal in goals]
         )
         self._mpc.prepare()
         self.ended = []

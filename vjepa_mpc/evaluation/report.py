@@ -29,7 +29,7 @@ class EpisodeRecord:
         final_closedness: of the gripper, 0 open to 1 closed.
         steps: actions taken; None where they were not counted (the oracle).
         replan_seconds: time from image to action, one entry an action; empty for the baselines.
-        endings: what ended each sub-goal (`Ending`'s names); empty for the baselines.
+        endings: what ended each sub-goal, such as BUDGET; empty for the baselines.
     """
 
     episode: int

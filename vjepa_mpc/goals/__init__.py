@@ -1,1 +1,6 @@
-"""What is to be reached: sub-goals in sequence, what ends each, and what the gripper does meanwhile."""
+"""What is to be reached: sub-goals in sequence, what ends each, and what the gripper does meanwhile.
+
+From the final image alone a pick-and-place fails; a sequence of sub-goal images makes it work (V-JEPA 2, arXiv
+2506.09985, section 4.3: budgets of 4, 10 and 4 steps). Besides the paper's step budgets a sub-goal can end when the
+energy of the newest camera image is low enough, or when it stops falling; whichever comes first.
+"""

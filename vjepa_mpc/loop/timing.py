@@ -6,7 +6,7 @@ from collections import deque
 
 import numpy as np
 
-from vjepa_mpc.controller.step import MPCStep
+from vjepa_mpc.controller.step import Step
 
 
 class PeriodMeter:
@@ -37,19 +37,20 @@ class PeriodMeter:
         }
 
 
-class DeadlineMeter:
-    """Counts plans by what the planner's deadline did to them, for diagnostics."""
+class TimeBudgetMeter:
+    """Counts plans by what the planner's time budget did to them, for diagnostics."""
 
     def __init__(self) -> None:
         self._missed = self._cut_short = self._without_iteration = 0
 
-    def note(self, step: MPCStep) -> None:
-        """A plan is there; a finished step is none."""
-        if step.finished:
+    def note(self, step: Step) -> None:
+        """A step has been proposed; those without a plan are not counted."""
+        plan = step.plan
+        if plan is None:
             return
-        self._missed += step.missed_deadline
-        self._cut_short += step.stopped_by == "deadline"
-        self._without_iteration += not step.energies
+        self._missed += step.missed_time_budget
+        self._cut_short += plan.stopped_by == "deadline"
+        self._without_iteration += not plan.energies
 
     def summary(self) -> dict[str, str]:
         """How many plans came too late, how many ended early to be in time, and how many of these found nothing."""

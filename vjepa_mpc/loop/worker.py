@@ -1,4 +1,4 @@
-"""The planning thread: turns the newest observation into the next action, one request at a time."""
+"""The planning thread: turns the newest observation into the next step, one request at a time."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from vjepa_mpc.controller.step import MPCStep, Observation
-from vjepa_mpc.controller.visual_mpc import NoGoalError, VisualMPC
+from vjepa_mpc.controller.interface import Controller, NoGoalError
+from vjepa_mpc.controller.step import Observation, Step
 from vjepa_mpc.geometry.cartesian import CartesianPose
-from vjepa_mpc.images import image_to_rgb
+from vjepa_mpc.images import ImageError, image_to_rgb
 from vjepa_mpc.loop.job_queue import JobQueue
+from vjepa_mpc.planning.compute.ranks import RankLostError
+from vjepa_mpc.safety.reasons import Reason
 
 _LONG = 3600.0  # seconds; a thread that only does jobs has no period
 
@@ -24,7 +26,7 @@ class PlanRequest:
     """An observation to plan from.
 
     Attributes:
-        epoch: the supervisor's, handed back with the outcome.
+        epoch: the supervisor's, when the observation was taken.
         image: the camera message; decoded on the planning thread.
         pose: [7] measured when the image was taken.
         start: where the arm is going at that time, and the action will begin; None when it stands still.
@@ -39,31 +41,80 @@ class PlanRequest:
     observed_at: float
     proposals: np.ndarray | None = None
 
+    def observation(self) -> Observation:
+        """What the controller is told.
+
+        Raises:
+            ImageError: the camera message cannot be used.
+        """
+        start = None if self.start is None else self.start.state(self.pose[6])
+        image = image_to_rgb(self.image)
+        return Observation(image=image, pose=self.pose, start=start, proposals=self.proposals)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class PlanOutcome:
-    """What came of a request: a step, or an error, or neither (the goal was cleared meanwhile).
+class Proposal:
+    """What came of a request: a step, and where it comes from.
 
     Attributes:
-        seconds: from the request's arrival on the thread to its end.
+        request: that it answers.
+        step: of the controller.
+        seconds: from the request's arrival on the thread to the step.
     """
 
     request: PlanRequest
-    step: MPCStep | None = None
-    error: Exception | None = None
+    step: Step
     seconds: float
+
+    @property
+    def epoch(self) -> int:
+        """The supervisor's, when the observation was taken."""
+        return self.request.epoch
+
+    @property
+    def observed_at(self) -> float:
+        """When the observation was received, steady seconds."""
+        return self.request.observed_at
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Failure:
+    """What came of a job when the controller, or the camera's message, was at fault."""
+
+    error: Exception
+
+    @property
+    def reason(self) -> Reason:
+        """What the supervisor calls it."""
+        if isinstance(self.error, ImageError):
+            return Reason.IMAGE_UNREADABLE
+        return Reason.RANK_LOST if isinstance(self.error, RankLostError) else Reason.PLANNER_EXCEPTION
+
+    def __str__(self) -> str:
+        return f"{type(self.error).__name__}: {self.error}"
+
+
+Outcome = Proposal | Failure | None
+"""None: there was no goal any more."""
 
 
 class PlanningWorker:
-    """Owns the calls into :class:`VisualMPC` that take long.
+    """The only caller of the controller's methods, but for goals, which any thread may set and clear.
 
-    Everything that must not run during a step is queued here, in order. The outcome is handed to ``deliver`` on the
-    planning thread, which must only pass it on.
+    Jobs are done one after the other, in the order in which they were asked for.
+
+    Args:
+        controller: whose methods may take long.
+        answer: gets what came of each request.
+        failed: gets what went wrong in any other job.
+
+    Both callbacks are called on the planning thread and must only pass on what they get.
     """
 
-    def __init__(self, mpc: VisualMPC, deliver: Callable[[PlanOutcome], None]) -> None:
-        self._mpc = mpc
-        self._deliver = deliver
+    def __init__(
+        self, controller: Controller, answer: Callable[[Outcome], object], failed: Callable[[Failure], object]
+    ) -> None:
+        self._controller, self._answer, self._failed = controller, answer, failed
         self._jobs = JobQueue("planning thread")
         # A daemon, because a step of a large model cannot be interrupted and must not keep the process alive.
         self._thread = threading.Thread(target=self._run, name="planner", daemon=True)
@@ -74,30 +125,30 @@ class PlanningWorker:
 
         Raises:
             StoppedError: the thread has stopped.
-            Exception: what the model raises.
+            Exception: what the controller raises.
         """
-        return self._jobs.call(self._mpc.warm_up)
+        return self._jobs.call(self._controller.warm_up)
 
     def plan(self, request: PlanRequest) -> None:
-        """Plan from an observation; the outcome is delivered later."""
+        """Plan from an observation; the outcome comes later."""
         self._jobs.post(lambda: self._plan(request))
 
-    def retract(self, step: MPCStep) -> None:
-        """Undo a step that was not acted on."""
-        self._jobs.post(lambda: self._mpc.retract(step))
+    def commit(self, step: Step) -> None:
+        """Tell the controller that a step was accepted, before it is asked for the next one."""
+        self._post(lambda: self._controller.commit(step))
 
     def restart(self) -> None:
         """Plan the next step from the measured pose alone; a grasp is kept."""
-        self._jobs.post(self._mpc.restart)
+        self._post(self._controller.restart)
 
     def forget(self) -> None:
         """Start from the measured pose and gripper closedness at the next step."""
-        self._jobs.post(self._mpc.forget)
+        self._post(self._controller.forget)
 
     def stop(self, timeout: float) -> bool:
         """End the thread after the jobs at hand; False when that takes longer than ``timeout`` seconds."""
         self._jobs.close()
-        self._mpc.clear_goals()  # a plan that is still to come ends at once
+        self._controller.clear_goals()  # a plan that is still to come ends at once
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
@@ -108,16 +159,23 @@ class PlanningWorker:
         finally:
             self._jobs.drop()
 
+    def _post(self, job: Callable[[], None]) -> None:
+        self._jobs.post(lambda: self._attempt(job))
+
+    def _attempt(self, job: Callable[[], None]) -> None:
+        try:
+            job()
+        except Exception as error:  # a fault of the arm, not the end of this thread
+            self._failed(Failure(error=error))
+
     def _plan(self, request: PlanRequest) -> None:
         started = time.monotonic()
-        step: MPCStep | None = None
-        error: Exception | None = None
+        outcome: Outcome
         try:
-            start = None if request.start is None else request.start.state(request.pose[6])
-            image = image_to_rgb(request.image)
-            step = self._mpc.step(Observation(image=image, pose=request.pose, start=start, proposals=request.proposals))
+            step = self._controller.propose(request.observation())
+            outcome = Proposal(request=request, step=step, seconds=time.monotonic() - started)
         except NoGoalError:
-            pass
-        except Exception as problem:  # whatever a model or a user's objective raises holds the arm, not the process
-            error = problem
-        self._deliver(PlanOutcome(request=request, step=step, error=error, seconds=time.monotonic() - started))
+            outcome = None
+        except Exception as error:  # whatever a model or a user's objective raises holds the arm, not the process
+            outcome = Failure(error=error)
+        self._answer(outcome)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -75,24 +75,41 @@ class GripperSample:
     implausible: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class PlanReport:
-    """A plan that asks to be carried out.
+class PlannedStep(Protocol):
+    """An action that a controller proposes, as the supervisor sees it."""
 
-    Attributes:
-        goal_id: the goal that it was made for.
-        epoch: the supervisor's when its observation was taken.
-        observed_at: steady seconds at which its observation was received.
-        actions: [H, 7].
-        target_pose: [7] x, y, z, rx, ry, rz and commanded closedness.
-        compute_seconds: from observation to plan.
-        energies: lowest energy of each of the planner's iterations; empty when there was time for none.
-    """
+    @property
+    def goal_id(self) -> int:
+        """The goal that it was made for."""
 
-    goal_id: int
-    epoch: int
-    observed_at: float
-    actions: np.ndarray
-    target_pose: np.ndarray
-    compute_seconds: float
-    energies: tuple[float, ...] = ()
+    @property
+    def actions(self) -> np.ndarray:
+        """[H, 7], the first of which is to be carried out."""
+
+    @property
+    def target_pose(self) -> np.ndarray:
+        """[7] x, y, z, rx, ry, rz and commanded closedness."""
+
+    @property
+    def energies(self) -> tuple[float, ...]:
+        """Lowest energy of each of the planner's iterations; empty without a planner, or without time for one."""
+
+
+class Proposal(Protocol):
+    """A step that asks to be carried out, and where it comes from."""
+
+    @property
+    def step(self) -> PlannedStep:
+        """The step."""
+
+    @property
+    def epoch(self) -> int:
+        """The supervisor's when the observation was taken."""
+
+    @property
+    def observed_at(self) -> float:
+        """Steady seconds at which the observation was received."""
+
+    @property
+    def seconds(self) -> float:
+        """From the observation to the step."""

@@ -17,7 +17,7 @@ from vjepa_mpc.safety.guards.interface import InputGuard, Scene
 from vjepa_mpc.safety.guards.plan import PlanGuard
 from vjepa_mpc.safety.guards.violation import Violation
 from vjepa_mpc.safety.reasons import Effect, Reason, State
-from vjepa_mpc.safety.samples import Now, PlanReport, PoseSample
+from vjepa_mpc.safety.samples import Now, PoseSample, Proposal
 
 __all__ = ["Decision", "Supervisor", "SupervisorConfig"]
 
@@ -199,12 +199,12 @@ class Supervisor:
 
     # -- plans ------------------------------------------------------------------------------------------------------
 
-    def accept_plan(self, plan: PlanReport, now: Now) -> bool:
+    def accept_plan(self, plan: Proposal, now: Now) -> bool:
         """Whether to carry out a plan. If False, never act on it; a bad one has then stopped the arm by its reason."""
         guards = self._guards
         if guards is None or self._state not in _ENGAGED or self._hold is not None or self._fault is not None:
             return False
-        if plan.epoch != self._epoch or plan.goal_id != self._goal_id:
+        if plan.epoch != self._epoch or plan.step.goal_id != self._goal_id:
             return False
         violation = guards.plan.check(plan, guards.scene.pose, now)
         if violation is not None:
@@ -214,11 +214,11 @@ class Supervisor:
         self._planning_since = None
         return True
 
-    def examine_plan(self, plan: PlanReport, now: Now) -> None:
+    def examine_plan(self, plan: Proposal, now: Now) -> None:
         """Look at a plan that is not due yet: one that no waiting makes usable stops the arm at once."""
-        if self._guards is None or plan.epoch != self._epoch or plan.goal_id != self._goal_id:
+        if self._guards is None or plan.epoch != self._epoch or plan.step.goal_id != self._goal_id:
             return
-        violation = self._guards.plan.unusable(plan)
+        violation = self._guards.plan.unusable(plan.step)
         if violation is not None:
             self._stop_for(violation, now)
 

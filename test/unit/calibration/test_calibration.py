@@ -5,16 +5,9 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from vjepa_mpc.calibration.calibrator import Calibrator
-from vjepa_mpc.calibration.fit import (
-    RouteSettings,
-    calibration_moves,
-    calibration_route,
-    explain_moves,
-    fit_rotation,
-    load_rotation,
-    mean_direction_error,
-    save_rotation,
-)
+from vjepa_mpc.calibration.explain import explain_moves
+from vjepa_mpc.calibration.fit import fit_rotation, load_rotation, mean_direction_error, save_rotation
+from vjepa_mpc.calibration.route import RouteSettings, calibration_moves, calibration_route
 from vjepa_mpc.controller.visual_mpc import NO_GOAL, NoGoalError, Observation, VisualMPC
 from vjepa_mpc.geometry.limits import WorkspaceBox
 from vjepa_mpc.goals.sub_goal import SubGoal
@@ -131,7 +124,7 @@ def test_a_turned_camera_is_calibrated_away(degrees):
     errors = []
     for rotation in (None, fit.matrix):
         mpc = VisualMPC(model, CONFIG, action_rotation=rotation)
-        mpc.set_goals([SubGoal(image=model.picture(goal), steps=1)])
+        mpc.set_goals([SubGoal(image=model.picture(goal))])
         moved = mpc.step(observations[0]).target_pose[:3] - MIDDLE
         errors.append(mean_direction_error(moved[None], (goal - MIDDLE)[None]))
     assert errors[0] > np.radians(abs(degrees) * 0.6) and errors[1] < np.radians(4)
@@ -175,12 +168,17 @@ class Rig:
     """A calibrator and an arm that does what it is told."""
 
     def __init__(self, settings, max_step=0.075):
-        self.calibrator = Calibrator(BOX, max_step, CONFIG)
+        self.calibrator = Calibrator(BOX, max_step)
         self.goal_id = self.calibrator.set_goals([settings])
         self.pose = np.array([*MIDDLE, np.pi, 0.0, 0.0, 0.0])
 
+    def propose(self):
+        return self.calibrator.propose(Observation(image=np.zeros((8, 8, 3), np.uint8), pose=self.pose))
+
     def step(self):
-        return self.calibrator.step(Observation(image=np.zeros((8, 8, 3), np.uint8), pose=self.pose))
+        step = self.propose()
+        self.calibrator.commit(step)
+        return step
 
     def made(self):
         return np.diff([observation.pose[:3] for observation in self.calibrator.observations], axis=0)
@@ -199,16 +197,25 @@ def test_the_calibrator_makes_the_route_and_keeps_what_it_saw():
         assert np.isclose(places, place).all(axis=1).any()
 
 
-def test_a_retracted_or_interrupted_move_is_made_again():
+def test_a_move_that_was_refused_or_interrupted_is_made_again():
     rig = Rig(RouteSettings(length=0.06, places=1))
-    first = rig.step()
-    rig.calibrator.retract(first)
+    first = rig.propose()
     assert not rig.calibrator.observations
     again = rig.step()
     assert np.allclose(again.target_pose, first.target_pose) and len(rig.calibrator.observations) == 1
     rig.pose = rig.pose + 0.3 * (first.target_pose - rig.pose)  # interrupted on its way
     rig.calibrator.restart()
     assert np.allclose(rig.step().target_pose, first.target_pose)
+
+
+def test_the_last_step_is_kept_also_when_the_route_is_cleared_before_it_is_committed():
+    rig = Rig(RouteSettings(length=0.06, places=1))
+    while not (step := rig.propose()).finished:
+        rig.calibrator.commit(step)
+        rig.pose = step.target_pose
+    rig.calibrator.clear_goals()
+    rig.calibrator.commit(step)
+    assert len(rig.calibrator.observations) == 11
 
 
 def test_an_arm_that_does_not_quite_get_there_goes_on():

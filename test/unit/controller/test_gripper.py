@@ -4,46 +4,43 @@ import math
 
 import pytest
 
-from vjepa_mpc.controller.gripper import Gripper, GripperSettings
+from vjepa_mpc.controller.gripper import GripperSettings
 from vjepa_mpc.geometry.gripper_joint import CLOSED, OPEN, GripperJoint
 
 
+def commands(settings: GripperSettings, measured: list[float], changes: list[float]) -> list[float]:
+    """What is commanded, one after the other."""
+    held: float | None = None
+    found = []
+    for closedness, change in zip(measured, changes, strict=True):
+        held = settings.command(held, closedness, change)
+        found.append(held)
+    return found
+
+
 def test_a_binary_gripper_holds_until_the_opposite_is_planned():
-    gripper = Gripper(GripperSettings())
     changes = [0.1, 0.3, 0.0, -0.25, 0.75, -0.3, 0.1]
     # 0.37 is what closing on a 5 cm block reads: the command stays at fully closed, which squeezes.
-    commands = [gripper.update(0.37, change) for change in changes]
-    assert commands == [0.37, CLOSED, CLOSED, CLOSED, CLOSED, OPEN, OPEN]
+    found = commands(GripperSettings(), [0.37] * 7, changes)
+    assert found == [0.37, CLOSED, CLOSED, CLOSED, CLOSED, OPEN, OPEN]
 
 
 def test_the_threshold_itself_does_not_switch():
-    gripper = Gripper(GripperSettings(threshold=0.25))
-    assert gripper.update(0.0, 0.25) == 0.0
-    assert gripper.update(0.0, 0.2501) == CLOSED
+    settings = GripperSettings(threshold=0.25)
+    assert settings.command(None, 0.0, 0.25) == 0.0
+    assert settings.command(None, 0.0, 0.2501) == CLOSED
 
 
 def test_the_measured_closedness_is_latched_not_followed():
-    gripper = Gripper(GripperSettings())
-    assert gripper.update(0.2, 0.0) == 0.2
-    assert gripper.update(0.5, 0.0) == 0.2
-    gripper.reset()
-    assert gripper.command is None
-    assert gripper.update(0.5, 0.0) == 0.5
+    assert commands(GripperSettings(), [0.2, 0.5], [0.0, 0.0]) == [0.2, 0.2]
+    assert GripperSettings().command(None, 0.5, 0.0) == 0.5
 
 
 def test_a_continuous_gripper_adds_to_what_is_measured():
-    gripper = Gripper(GripperSettings(mode="continuous"))
-    assert gripper.update(0.5, 0.2) == pytest.approx(0.7)
-    assert gripper.update(0.9, 0.2) == CLOSED
-    assert gripper.update(0.1, -0.2) == OPEN
-
-
-def test_force_sets_the_held_command():
-    gripper = Gripper(GripperSettings())
-    assert gripper.force(CLOSED) == CLOSED
-    assert gripper.update(0.0, 0.0) == CLOSED
-    with pytest.raises(ValueError, match=r"closedness=1\.5"):
-        gripper.force(1.5)
+    settings = GripperSettings(mode="continuous")
+    assert settings.command(0.0, 0.5, 0.2) == pytest.approx(0.7)
+    assert settings.command(0.0, 0.9, 0.2) == CLOSED
+    assert settings.command(0.0, 0.1, -0.2) == OPEN
 
 
 @pytest.mark.parametrize("options", [{"mode": "soft"}, {"threshold": 1.0}, {"threshold": float("nan")}])

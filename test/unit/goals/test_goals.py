@@ -3,85 +3,107 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vjepa_mpc.goals.sub_goal import (
-    Ending,
-    GoalSequence,
-    GripperIntent,
-    PlannerOverrides,
-    Plateau,
-    SubGoal,
-    broadcast_options,
-)
+from vjepa_mpc.goals.endings.budget import Budget
+from vjepa_mpc.goals.endings.energy import Energy
+from vjepa_mpc.goals.endings.interface import Ending, History
+from vjepa_mpc.goals.endings.plateau import Plateau
+from vjepa_mpc.goals.gripper_intent import CloseAfter, GripperIntent
+from vjepa_mpc.goals.progress import Progress
+from vjepa_mpc.goals.sub_goal import PlannerOverrides, SubGoal, broadcast_options
 
 IMAGE = np.zeros((8, 8, 3), np.uint8)
 
 
-def goal(**options) -> SubGoal:
-    return SubGoal(**{"image": IMAGE, "steps": 4, **options})
+def goal(*endings: Ending, **options) -> SubGoal:
+    return SubGoal(**{"image": IMAGE, "endings": endings or (Budget(steps=4),), **options})
 
 
-def run(sequence: GoalSequence, energies: list[float]) -> list:
+def run(progress: Progress, energies: list[float]) -> list:
     """Act after each energy that does not end its sub-goal."""
-    ended = []
     for energy in energies:
-        if (end := sequence.update(energy)) is None:
-            sequence.action_taken()
-            continue
-        ended.append((end.index, end.by, end.steps))
-        if sequence.finished:
+        before, progress = progress, progress.seen(energy)
+        if progress.finished:
             break
-    return ended
+        if progress.index == before.index:
+            progress = progress.acted()
+    return [(end.index, end.by, end.steps) for end in progress.ended]
 
 
 def test_budgets_end_sub_goals_after_exactly_their_steps():
-    sequence = GoalSequence([goal(steps=4), goal(steps=2)])
+    progress = Progress((goal(Budget(steps=4)), goal(Budget(steps=2))))
     ended = []
     for frame in range(7):
-        while not sequence.finished and (end := sequence.update(1.0)) is not None:
+        while not progress.finished:
+            before, progress = progress, progress.seen(1.0)
+            if progress.index == before.index:
+                break
+            end = progress.ended[-1]
             ended.append((frame, end.index, end.by, end.steps))
-        if not sequence.finished:
-            sequence.action_taken()
-    assert ended == [(4, 0, Ending.BUDGET, 4), (6, 1, Ending.BUDGET, 2)]
-    assert sequence.finished and sequence.current is None and sequence.index == 2
+        if not progress.finished:
+            progress = progress.acted()
+    assert ended == [(4, 0, "BUDGET", 4), (6, 1, "BUDGET", 2)]
+    assert progress.finished and progress.current is None and progress.index == 2
 
 
 def test_energy_threshold_ends_early_and_wins_over_the_budget():
-    assert run(GoalSequence([goal(energy_threshold=0.2)]), [1.0, 0.5, 0.2, 0.1]) == [(0, Ending.ENERGY, 2)]
-    assert run(GoalSequence([goal(steps=2, energy_threshold=0.2)]), [1.0, 0.5, 0.2]) == [(0, Ending.ENERGY, 2)]
+    threshold = Energy(energy_threshold=0.2)
+    assert run(Progress((goal(Budget(steps=4), threshold),)), [1.0, 0.5, 0.2, 0.1]) == [(0, "ENERGY", 2)]
+    assert run(Progress((goal(Budget(steps=2), threshold),)), [1.0, 0.5, 0.2]) == [(0, "ENERGY", 2)]
 
 
 def test_plateau_needs_its_whole_window_and_is_relative_to_the_first_energy():
-    plateau = Plateau(window=3, slope=0.02)
+    plateau = Plateau(plateau_window=3, plateau_slope=0.02)
     falling, level = [1.0, 0.8, 0.6, 0.4], [0.39, 0.395]
-    assert run(GoalSequence([goal(steps=9, plateau=plateau)]), falling) == []
-    assert run(GoalSequence([goal(steps=9, plateau=plateau)]), falling + level) == [(0, Ending.PLATEAU, 5)]
+    sub_goal = goal(Budget(steps=9), plateau)
+    assert run(Progress((sub_goal,)), falling) == []
+    assert run(Progress((sub_goal,)), falling + level) == [(0, "PLATEAU", 5)]
     scaled = [100 * energy for energy in falling + level]
-    assert run(GoalSequence([goal(steps=9, plateau=plateau)]), scaled) == [(0, Ending.PLATEAU, 5)]
-    assert not plateau.reached([1.0, 1.0])
+    assert run(Progress((sub_goal,)), scaled) == [(0, "PLATEAU", 5)]
+    assert not plateau.over(History(energies=(1.0, 1.0), steps=1))
 
 
 def test_a_new_sub_goal_starts_with_a_clean_energy_history():
-    plateau = Plateau(window=2, slope=0.01)
-    sequence = GoalSequence([goal(steps=1, plateau=plateau), goal(steps=9, plateau=plateau)])
-    assert run(sequence, [1.0, 0.5, 0.9, 0.5, 0.5]) == [(0, Ending.BUDGET, 1), (1, Ending.PLATEAU, 2)]
+    plateau = Plateau(plateau_window=2, plateau_slope=0.01)
+    progress = Progress((goal(Budget(steps=1), plateau), goal(Budget(steps=9), plateau)))
+    assert run(progress, [1.0, 0.5, 0.9, 0.5, 0.5]) == [(0, "BUDGET", 1), (1, "PLATEAU", 2)]
 
 
-def test_no_budget_follows_the_image():
-    assert run(GoalSequence([goal(steps=None)]), [1.0] * 50) == []
+def test_no_ending_follows_the_image():
+    assert run(Progress((SubGoal(image=IMAGE),)), [1.0] * 50) == []
 
 
-def test_a_broken_energy_is_refused_and_changes_nothing():
-    sequence = GoalSequence([goal()])
+def test_progress_is_a_value_that_never_changes():
+    start = Progress((goal(Budget(steps=1), Energy(energy_threshold=0.5)), goal()))
+    seen = start.seen(0.9)
+    ended = seen.acted().seen(0.9)
+    assert (start.energies, start.steps, start.index) == ((), 0, 0)
+    assert (seen.energies, seen.steps, seen.index) == ((0.9,), 0, 0)
+    assert (ended.energies, ended.steps, ended.index) == ((), 0, 1)
+
+
+def test_a_step_that_is_planned_again_counts_its_newest_energy_only():
+    assert Progress((goal(),)).seen(1.0).acted().seen(0.8).seen(0.7).energies == (1.0, 0.7)
+
+
+def test_endings_say_why_in_words_with_values():
+    progress = Progress((goal(Energy(energy_threshold=0.2)), goal(Budget(steps=1))))
+    progress = progress.seen(0.15).seen(0.9).acted().seen(0.8)
+    assert [end.why for end in progress.ended] == [
+        "the energy 0.1500 fell to its threshold 0.2",
+        "its 1 steps were used up",
+    ]
+
+
+def test_a_broken_energy_is_refused():
     with pytest.raises(ValueError, match="energy=nan"):
-        sequence.update(float("nan"))
-    assert sequence.index == 0 and not sequence.finished
+        Progress((goal(),)).seen(float("nan"))
 
 
-def test_updating_a_finished_sequence_is_refused():
-    sequence = GoalSequence([goal(energy_threshold=1.0)])
-    assert sequence.update(0.5) is not None
+def test_seeing_more_after_the_end_is_refused():
+    progress = Progress((goal(Energy(energy_threshold=1.0)),)).seen(0.5)
+    assert progress.finished
     with pytest.raises(RuntimeError, match="new goal"):
-        sequence.update(0.5)
+        progress.seen(0.5)
 
 
 @pytest.mark.parametrize("text", ["free", "open", "closed", "close_after:3", "close_after:0"])
@@ -107,15 +129,14 @@ def test_other_intents_are_refused_by_name(text):
         (lambda: goal(image=[[1]]), TypeError, "list"),
         (lambda: goal(image=np.zeros((8, 8), np.uint8)), ValueError, r"\(8, 8\)"),
         (lambda: goal(image=np.zeros((0, 8, 3), np.uint8)), ValueError, "non-empty"),
-        (lambda: goal(steps=0), ValueError, "steps=0"),
-        (lambda: goal(energy_threshold=float("nan")), ValueError, "energy_threshold=nan"),
-        (lambda: Plateau(window=1, slope=0.1), ValueError, "window=1"),
-        (lambda: Plateau(window=3, slope=-0.1), ValueError, "slope=-0.1"),
+        (lambda: Budget(steps=0), ValueError, "steps=0"),
+        (lambda: Energy(energy_threshold=float("nan")), ValueError, "energy_threshold=nan"),
+        (lambda: Plateau(plateau_window=1), ValueError, "plateau_window=1"),
+        (lambda: Plateau(plateau_window=3, plateau_slope=-0.1), ValueError, "plateau_slope=-0.1"),
         (lambda: PlannerOverrides(maxnorm=0.0), ValueError, "maxnorm=0.0"),
         (lambda: PlannerOverrides(horizon=0), ValueError, "horizon=0"),
-        (lambda: GripperIntent("open", 2), ValueError, "close_after"),
-        (lambda: GripperIntent("wide"), ValueError, "wide"),
-        (lambda: GoalSequence([]), ValueError, "at least one"),
+        (lambda: CloseAfter(-1), ValueError, "close_after:-1"),
+        (lambda: Progress(()), ValueError, "at least one"),
     ],
 )
 def test_bad_values_are_named(make, error, words):

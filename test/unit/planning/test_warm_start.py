@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from vjepa_mpc.controller.visual_mpc import Observation, VisualMPC
+from vjepa_mpc.goals.endings.budget import Budget
 from vjepa_mpc.goals.sub_goal import SubGoal
 from vjepa_mpc.planning import CEMConfig, CEMPlanner, PlanResult
 from vjepa_mpc.worldmodel import PointMassWorldModel
@@ -33,7 +34,8 @@ def begun_at(monkeypatch: pytest.MonkeyPatch) -> list[PlanResult | None]:
 def controller(model: PointMassWorldModel, steps: int = 4) -> tuple[VisualMPC, Observation, list[SubGoal]]:
     config = CEMConfig(rollout=2, samples=16, topk=4, cem_steps=2, warm_start=True)
     goals = [
-        SubGoal(image=model.render(np.array(position)), steps=steps) for position in ([0.5, 0, 0.3], [0.6, 0, 0.3])
+        SubGoal(image=model.render(np.array(position)), endings=(Budget(steps=steps),))
+        for position in ([0.5, 0, 0.3], [0.6, 0, 0.3])
     ]
     return VisualMPC(model, config), Observation(image=model.render(POSE), pose=POSE), goals
 
@@ -49,17 +51,17 @@ def test_each_step_begins_at_the_previous_plan_until_the_sub_goal_ends(begun_at:
 @pytest.mark.parametrize(
     "change",
     [
-        lambda mpc, step, goals: mpc.set_goals(goals),
-        lambda mpc, step, _: mpc.retract(step),
-        lambda mpc, *_: mpc.forget(),
+        lambda mpc, observation, goals: [mpc.step(observation), mpc.set_goals(goals)],
+        lambda mpc, observation, _: mpc.propose(observation),
+        lambda mpc, observation, _: [mpc.step(observation), mpc.forget()],
     ],
-    ids=["another goal", "retracted", "forgotten"],
+    ids=["another goal", "not committed", "forgotten"],
 )
 def test_a_plan_that_no_longer_counts_is_not_begun_at(
     begun_at: list[PlanResult | None], change: Callable[..., None]
 ) -> None:
     mpc, observation, goals = controller(PointMassWorldModel())
     mpc.set_goals(goals)
-    change(mpc, mpc.step(observation), goals)
+    change(mpc, observation, goals)
     mpc.step(observation)
     assert begun_at == [None, None]

@@ -33,7 +33,7 @@ def late(rig: Rig) -> None:
     accepted = []
     for _ in range(3):
         rig.supervisor.motion_done()
-        accepted.append(rig.supervisor.accept_plan(rig.plan(compute_seconds=6.0), rig.now))
+        accepted.append(rig.supervisor.accept_plan(rig.plan(seconds=6.0), rig.now))
     assert accepted == [True, True, False]
 
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from support.proposals import FakeProposal
 from vjepa_mpc.controller.visual_mpc import Observation, VisualMPC
 from vjepa_mpc.geometry.cartesian import CartesianPose
 from vjepa_mpc.geometry.limits import MotionLimits, WorkspaceBox
 from vjepa_mpc.geometry.setpoint import Setpoint
+from vjepa_mpc.goals.endings.budget import Budget
 from vjepa_mpc.goals.sub_goal import SubGoal
 from vjepa_mpc.motion.setpoints import SetpointGenerator
 from vjepa_mpc.motion.settle import SettleMonitor
 from vjepa_mpc.planning import CEMConfig
 from vjepa_mpc.safety.invariants import check_setpoint
 from vjepa_mpc.safety.reasons import State
-from vjepa_mpc.safety.samples import ImageSample, Now, PlanReport, PoseSample, image_digest
+from vjepa_mpc.safety.samples import ImageSample, Now, PoseSample, image_digest
 from vjepa_mpc.safety.supervisor import Decision, Supervisor, SupervisorConfig
 from vjepa_mpc.worldmodel import PointMassWorldModel
 
@@ -51,7 +53,9 @@ class Loop:
         return Now(ros=self.time, steady=self.time)
 
     def set_goal(self, *positions) -> None:
-        goals = [SubGoal(image=self.model.render(np.array(position)), steps=8) for position in positions]
+        goals = [
+            SubGoal(image=self.model.render(np.array(position)), endings=(Budget(steps=8),)) for position in positions
+        ]
         self.supervisor.set_goal(self.mpc.set_goals(goals))
 
     def tick(self) -> Decision:
@@ -76,7 +80,7 @@ class Loop:
         self._publish(decision)
         if decision.may_plan and self._pending is None and self._target is None and self.setpoints.engaged:
             observation = Observation(image=image, pose=CartesianPose(self.arm, DOWN).state(0.0))
-            self._pending = (self.time, decision.epoch, self.mpc.step(observation))
+            self._pending = (self.time, decision.epoch, self.mpc.propose(observation))
         return decision
 
     def run(self, seconds: float) -> Decision:
@@ -93,21 +97,13 @@ class Loop:
         if step.finished:
             self.supervisor.finish_goal(f"energy {step.energy:.4f}")
             return
-        report = PlanReport(
-            goal_id=step.goal_id,
-            epoch=epoch,
-            observed_at=observed_at,
-            actions=step.actions,
-            target_pose=step.target_pose,
-            compute_seconds=PLAN_SECONDS,
-        )
-        if self.supervisor.accept_plan(report, self.now):
+        proposal = FakeProposal(step=step, epoch=epoch, observed_at=observed_at, seconds=PLAN_SECONDS)
+        if self.supervisor.accept_plan(proposal, self.now):
+            self.mpc.commit(step)
             self._target = CartesianPose.from_state(step.target_pose)
             self._epoch = epoch
             self.setpoints.follow(self._target)
             self.settle.start()
-        else:
-            self.mpc.retract(step)
 
     def _publish(self, decision: Decision) -> None:
         setpoint = self.setpoints.advance(self.time, decision.measured)

@@ -23,7 +23,7 @@ def test_an_unusable_plan_stops_the_arm_before_it_is_due(rig):
 def test_one_late_plan_is_forgiven_by_one_in_time(rig):
     rig.start()
     for seconds in (6.0, 6.0, 0.3, 6.0, 6.0, 0.3):
-        assert rig.supervisor.accept_plan(rig.plan(compute_seconds=seconds), rig.now)
+        assert rig.supervisor.accept_plan(rig.plan(seconds=seconds), rig.now)
         rig.supervisor.motion_done()
 
 

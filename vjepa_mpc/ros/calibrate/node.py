@@ -18,16 +18,11 @@ import numpy as np
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from vjepa_mpc.calibration.calibrator import Calibrator
-from vjepa_mpc.calibration.fit import (
-    RotationFit,
-    RouteSettings,
-    explain_moves,
-    explaining_config,
-    fit_rotation,
-    save_rotation,
-)
+from vjepa_mpc.calibration.explain import explain_moves, explaining_config
+from vjepa_mpc.calibration.fit import RotationFit, fit_rotation, save_rotation
+from vjepa_mpc.calibration.route import RouteSettings
 from vjepa_mpc.controller.assembly import load_model
-from vjepa_mpc.controller.step import MPCStep
+from vjepa_mpc.controller.step import Step
 from vjepa_mpc.loop.control_loop import ControlLoop
 from vjepa_mpc.ros.common import process
 from vjepa_mpc.ros.parameters import settings as parameters
@@ -105,9 +100,7 @@ class CalibrateNode(LifecycleNode):
                 raise ValueError("workspace.lower and workspace.upper are not set: give the box the arm may move in")
             require_interfaces(settings)
             self._world_model = load_model(settings.model)
-            self._calibrator = Calibrator(
-                settings.supervisor.workspace, settings.limits.max_step, planner_config=settings.planner
-            )
+            self._calibrator = Calibrator(settings.supervisor.workspace, settings.limits.max_step)
             wiring = Wiring(self, settings, self._calibrator, self)
         except Exception as error:  # rclpy drops exceptions of transitions without a word
             self.get_logger().error(f"cannot begin: {error}")
@@ -127,13 +120,13 @@ class CalibrateNode(LifecycleNode):
 
     # -- from the control loop --------------------------------------------------------------------------------------
 
-    def planned(self, step: MPCStep, seconds: float) -> None:
+    def planned(self, step: Step, seconds: float) -> None:
         """A move is being made."""
         self._moved_at = time.monotonic()
         move = ", ".join(f"{centimetres:+.1f}" for centimetres in 100 * step.actions[0, :3])
         self.get_logger().info(f"move to place {step.goal_index + 1} of {step.goal_count}: ({move}) cm")
 
-    def ended(self, goal_id: int, step: MPCStep) -> None:
+    def ended(self, goal_id: int, step: Step) -> None:
         """All moves have been made."""
         self._ended.set()
 
@@ -190,9 +183,7 @@ class CalibrateNode(LifecycleNode):
                 why = reason or f"no move has ended for {waited:.0f} s (patience)"
                 print(f"the moves were not made: {why}; nothing was written", file=sys.stderr)
                 return False
-        loop.call(loop.deactivate)
-        loop.wait_silent()
-        return True
+        return self.stop()  # afterwards the last step, too, has been committed
 
 
 def move_table(planned: np.ndarray, made: np.ndarray, fit: RotationFit) -> str:

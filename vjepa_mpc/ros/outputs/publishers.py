@@ -8,7 +8,7 @@ from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_msgs.msg import Float64MultiArray
 
-from vjepa_mpc.controller.step import MPCStep
+from vjepa_mpc.controller.step import Step
 from vjepa_mpc.geometry.setpoint import Setpoint
 from vjepa_mpc.msg import PlanStatus
 from vjepa_mpc.ros.common.conversions import pose_message
@@ -62,21 +62,21 @@ class Outputs:
         """What the gripper's connection has against moving: what lasts at every call, events once."""
         return self._gripper.trouble()
 
-    def status(self, decision: Decision, goal_id: int, step: MPCStep | None) -> None:
+    def status(self, decision: Decision, goal_id: int, step: Step | None) -> None:
         """Say what the node does and why; ``step``: the newest planned one of this goal."""
         message = PlanStatus(state=int(decision.state), reason=decision.reason.name, message=decision.message)
         message.header.frame_id, message.header.stamp = self._frame_id, self._node.get_clock().now().to_msg()
         message.goal_id = goal_id
         if step is not None:
             message.sub_goal, message.sub_goals = step.goal_index, step.goal_count
-            message.ended_by = step.ended_by.name if step.ended_by else ""
+            message.ended_by = step.ended_by
             message.step, message.step_budget = step.goal_step, step.step_budget or 0
             message.energy = float(step.energy)
             message.action = step.actions[0].tolist()
             message.encode_time, message.plan_time = step.encode_seconds, step.plan_seconds
         self._status.publish(message)
 
-    def debug(self, step: MPCStep, start: np.ndarray) -> None:
+    def debug(self, step: Step, start: np.ndarray) -> None:
         """Show the planned positions and the planner's progress to whoever subscribed."""
         if self._plan.get_subscription_count():
             message = PoseArray()

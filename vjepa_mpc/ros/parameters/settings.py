@@ -15,7 +15,10 @@ from vjepa_mpc.controller.gripper import GripperSettings
 from vjepa_mpc.geometry.gripper_joint import GripperJoint
 from vjepa_mpc.geometry.limits import MotionLimits, WorkspaceBox
 from vjepa_mpc.geometry.rotation import check_rotation
-from vjepa_mpc.goals.sub_goal import Plateau
+from vjepa_mpc.goals import endings
+from vjepa_mpc.goals.endings.interface import Ending
+from vjepa_mpc.loop.settings import LoopSettings
+from vjepa_mpc.motion.arm import MotionSettings
 from vjepa_mpc.motion.setpoints import SetpointSettings
 from vjepa_mpc.motion.settle import SettleSettings
 from vjepa_mpc.options import build
@@ -24,7 +27,6 @@ from vjepa_mpc.ros.outputs.arm import OUTPUTS
 from vjepa_mpc.ros.outputs.gripper import GRIPPER_OUTPUTS
 from vjepa_mpc.ros.parameters.live import LiveParameters, Values
 from vjepa_mpc.ros.parameters.table import PRESET, entries
-from vjepa_mpc.ros.planner.goal_intake import GoalDefaults
 from vjepa_mpc.safety.supervisor import SupervisorConfig
 
 _AXES = {"x": 0, "y": 1, "z": 2, "gripper": 3}
@@ -58,6 +60,7 @@ class Settings:
     """A consistent snapshot of all parameters.
 
     Attributes:
+        endings: what ends a sub-goal that names nothing else.
         supervisor: None while no workspace is given, which the node refuses to be activated without.
         gripper_output: "commands" (a topic) or "action".
         output_options: the output's own, an instance of its ``Options`` or None; likewise gripper_options.
@@ -71,7 +74,7 @@ class Settings:
     autostart: bool
     planner: CEMConfig
     action_rotation: np.ndarray
-    goal: GoalDefaults
+    endings: tuple[Ending, ...]
     topics: Topics
     output: str
     output_options: Any
@@ -89,6 +92,17 @@ class Settings:
     settle: SettleSettings
     limits: MotionLimits
     supervisor: SupervisorConfig | None
+
+    @property
+    def loop(self) -> LoopSettings:
+        """The control loop's share."""
+        motion = MotionSettings(
+            setpoints=self.setpoints,
+            settle=self.settle,
+            finger_timeout=self.gripper_timeout,
+            integrates=self.integrates_velocities,
+        )
+        return LoopSettings(supervisor=self.supervisor, motion=motion, pipelined=self.execution == "pipelined")
 
 
 def declare(node: Node, locked: Callable[[], str], changed: Callable[[Settings], None]) -> LiveParameters[Settings]:
@@ -130,7 +144,7 @@ def build_settings(values: Values) -> Settings:
         autostart=values["autostart"],
         planner=planner,
         action_rotation=_rotation(values["action_rotation"]),
-        goal=_goal_defaults(values),
+        endings=endings.build(values),
         topics=Topics(**{field.name: values[f"topics.{field.name}"] for field in fields(Topics)}),
         output=values["output"],
         output_options=_part_options(output, values, f"{values['output']}."),
@@ -193,15 +207,6 @@ def _rotation(rows: tuple[float, ...]) -> np.ndarray:
     if len(rows) != 9:
         raise ValueError(f"action_rotation has {len(rows)} numbers: give the 9 of a rotation matrix, row by row")
     return check_rotation(np.reshape(rows, (3, 3)))
-
-
-def _goal_defaults(values: Values) -> GoalDefaults:
-    window = values["goal.plateau_window"]
-    return GoalDefaults(
-        steps=values["goal.steps"],
-        energy_threshold=values["goal.energy_threshold"] or None,
-        plateau=Plateau(window=window, slope=values["goal.plateau_slope"]) if window else None,
-    )
 
 
 def _supervisor(values: Values, limits: MotionLimits) -> SupervisorConfig | None:

@@ -12,6 +12,7 @@ from vjepa_mpc.controller.gripper import GripperSettings
 from vjepa_mpc.drivers.franka.settings import HandSettings
 from vjepa_mpc.geometry.gripper_joint import GripperJoint
 from vjepa_mpc.geometry.limits import MotionLimits
+from vjepa_mpc.goals import endings
 from vjepa_mpc.motion.setpoints import SetpointSettings
 from vjepa_mpc.motion.settle import SettleSettings
 from vjepa_mpc.planning import PRESETS, AgreementBounds, CEMConfig
@@ -105,20 +106,9 @@ def _model() -> tuple[Entry, ...]:
 
 
 def _goals() -> tuple[Entry, ...]:
-    return (
-        Entry("goal.steps", 10, "Step budget of a sub-goal that names none.", 1, 10_000, dynamic=True),
-        Entry("goal.energy_threshold", 0.0, "A sub-goal ends at or below this energy; 0: off.", 0.0, 1e6, dynamic=True),
-        Entry(
-            "goal.plateau_window", 0, "Energies that a plateau is judged by, 2 or more; 0: off.", 0, 1000, dynamic=True
-        ),
-        Entry(
-            "goal.plateau_slope",
-            0.02,
-            "Plateau: less fall a step than this share of the first.",
-            0.0,
-            1.0,
-            dynamic=True,
-        ),
+    return tuple(
+        Entry(each.name, each.default, each.description, each.option.low, each.option.high, dynamic=each.option.live)
+        for each in endings.parameters()
     )
 
 

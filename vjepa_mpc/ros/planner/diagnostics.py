@@ -33,8 +33,7 @@ def configured(name: str, stamp: Time, loop: ControlLoop, inputs: Inputs) -> Dia
         "image age [s]": _age(None if inputs.image is None else inputs.image[0].received, now),
         "pose age [s]": _age(None if inputs.pose is None else inputs.pose.received, now),
         "gripper age [s]": _age(None if inputs.gripper is None else inputs.gripper.received, now),
-        **loop.meter.summary(),
-        **loop.deadlines.summary(),
+        **loop.diagnostics(),
         **inputs.proposals.summary(),
     }
     if step is not None:

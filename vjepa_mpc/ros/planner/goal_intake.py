@@ -2,58 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from vjepa_mpc.goals.sub_goal import GripperIntent, Plateau, SubGoal, broadcast_options
+from vjepa_mpc.goals import endings
+from vjepa_mpc.goals.endings.budget import Budget
+from vjepa_mpc.goals.endings.interface import Ending
+from vjepa_mpc.goals.gripper_intent import GripperIntent
+from vjepa_mpc.goals.sub_goal import SubGoal, broadcast_options
 from vjepa_mpc.images import decode_image, image_to_rgb, read_image_file
 
 # More sub-goals than this are a mistake; their pictures and latents would fill the memory.
 MAX_SUB_GOALS = 256
 
 
-@dataclass(frozen=True, kw_only=True)
-class GoalDefaults:
-    """What a sub-goal takes from the parameters.
-
-    Raises:
-        ValueError: a value is out of range, or only one of window and slope makes sense.
-    """
-
-    steps: int
-    energy_threshold: float | None
-    plateau: Plateau | None
-
-
-def sub_goals(request: Any, camera_image: Any | None, defaults: GoalDefaults) -> tuple[SubGoal, ...]:
+def sub_goals(request: Any, camera_image: Any | None, defaults: Sequence[Ending]) -> tuple[SubGoal, ...]:
     """The sub-goals that a SetGoal request or a ReachGoal goal asks for.
 
     Args:
         request: has ``images``, ``image_files``, ``use_current_image``, ``steps`` and ``gripper``.
         camera_image: the camera's newest message, or None when there is none.
-        defaults: for what the request leaves open.
+        defaults: what ends sub-goals; ``steps`` of the request take the place of the step budget.
 
     Raises:
         ValueError: the request cannot be used; the message names the value and the remedy.
     """
     count = _count(request)
-    steps = broadcast_options(count, [int(value) for value in request.steps], defaults.steps, "steps")
-    intents = broadcast_options(
-        count, [GripperIntent.parse(text) for text in request.gripper], GripperIntent(), "gripper"
-    )
+    budgets = [endings.replaced(defaults, Budget(steps=int(steps))) for steps in request.steps]
+    ends = broadcast_options(count, budgets, tuple(defaults), "steps")
+    intents = [GripperIntent.parse(text) for text in request.gripper]
+    grippers = broadcast_options(count, intents, GripperIntent(), "gripper")
     pictures = _pictures(request, camera_image)
     return tuple(
-        SubGoal(
-            image=image,
-            steps=budget,
-            gripper=intent,
-            energy_threshold=defaults.energy_threshold,
-            plateau=defaults.plateau,
-        )
-        for image, budget, intent in zip(pictures, steps, intents, strict=True)
+        SubGoal(image=image, endings=end, gripper=gripper)
+        for image, end, gripper in zip(pictures, ends, grippers, strict=True)
     )
 
 

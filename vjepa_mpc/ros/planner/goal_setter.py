@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from rclpy.node import Node
 
+from vjepa_mpc.goals.endings.interface import Ending
 from vjepa_mpc.goals.sub_goal import SubGoal
 from vjepa_mpc.loop.control_loop import ControlLoop
 from vjepa_mpc.ros.planner.goal_intake import sub_goals
@@ -26,11 +27,18 @@ class GoalSetter:
     Args:
         node: for its log.
         wiring: gives what there is while the node is configured; None while it is not.
+        endings: gives what ends sub-goals for which a request names nothing else.
         superseded: called on the control loop's thread with the goal, or 0 for none, that replaces the one before.
     """
 
-    def __init__(self, node: Node, wiring: Callable[[], Wiring | None], superseded: Callable[[int], None]) -> None:
-        self._node, self._wiring, self._superseded = node, wiring, superseded
+    def __init__(
+        self,
+        node: Node,
+        wiring: Callable[[], Wiring | None],
+        endings: Callable[[], tuple[Ending, ...]],
+        superseded: Callable[[int], None],
+    ) -> None:
+        self._node, self._wiring, self._endings, self._superseded = node, wiring, endings, superseded
         self._decoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="goal decoder")
 
     def set(self, request: Any, answer: Answer) -> None:
@@ -40,7 +48,7 @@ class GoalSetter:
             answer(0, NOT_CONFIGURED)
             return
         loop, image = wiring.loop, wiring.inputs.image
-        decoding = self._decoder.submit(sub_goals, request, None if image is None else image[1], loop.settings.goal)
+        decoding = self._decoder.submit(sub_goals, request, None if image is None else image[1], self._endings())
         decoding.add_done_callback(lambda done: self._on_decoded(loop, done, answer))
 
     def clear(self, loop: ControlLoop) -> None:
@@ -53,7 +61,7 @@ class GoalSetter:
         wiring = self._wiring()
         if wiring is not None:
             loop = wiring.loop
-            loop.call(lambda: loop.clear_goal() if loop.mpc.goal_id == goal_id else None)
+            loop.call(lambda: loop.clear_goal() if loop.goal_id == goal_id else None)
 
     def position(self) -> np.ndarray | None:
         """Where the end effector is, [3] in metres; None while nobody says."""

@@ -42,9 +42,15 @@ class PlannerNode(LifecycleNode):
         super().__init__("planner_node")
         self._ranks = ranks
         self._wiring: Wiring | None = None
+        self._controller: VisualMPC | None = None
         self._ending = False
         self._settings = parameters.declare(self, self._lock_reason, self._on_settings)
-        self._goals = GoalSetter(self, self._get_wiring, lambda goal_id: self._reach.superseded(goal_id))
+        self._goals = GoalSetter(
+            self,
+            self._get_wiring,
+            lambda: self._settings.snapshot.endings,
+            lambda goal_id: self._reach.superseded(goal_id),
+        )
         self._reach = ReachAction(self, self._goals.set, self._goals.clear_if_current, self._goals.position)
         self._requests = Services(self, self._goals, self._get_wiring)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 1)
@@ -74,7 +80,7 @@ class PlannerNode(LifecycleNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the world model, connect inputs and outputs, and warm up."""
         settings = self._settings.snapshot
-        controller = self._make_controller(settings)
+        self._controller = controller = self._make_controller(settings)
         if controller is None:
             return TransitionCallbackReturn.FAILURE
         wiring = Wiring(self, settings, controller, self._reach)
@@ -151,7 +157,7 @@ class PlannerNode(LifecycleNode):
         return True
 
     def _close(self) -> None:
-        wiring, self._wiring = self._wiring, None
+        wiring, self._wiring, self._controller = self._wiring, None, None
         if wiring is not None:
             self._reach.deactivated()
             wiring.close(STOP_TIMEOUT)
@@ -173,9 +179,9 @@ class PlannerNode(LifecycleNode):
         return "" if self._wiring is None else configured
 
     def _on_settings(self, settings: Settings) -> None:
-        wiring = self._wiring
-        if wiring is not None:
-            wiring.loop.call(wiring.loop.apply, settings)
+        controller = self._controller
+        if controller is not None:
+            controller.planner_config = settings.planner
 
     def _publish_diagnostics(self) -> None:
         stamp, name, wiring = self.get_clock().now().to_msg(), self.get_name(), self._wiring

@@ -14,7 +14,7 @@ from rclpy.node import Node
 from rclpy.timer import Timer
 
 from vjepa_mpc.action import ReachGoal
-from vjepa_mpc.controller.step import MPCStep
+from vjepa_mpc.controller.step import Step
 from vjepa_mpc.safety.reasons import State
 from vjepa_mpc.safety.supervisor import Decision
 
@@ -68,7 +68,7 @@ class ReachAction:
 
     # -- from the control loop --------------------------------------------------------------------------------------
 
-    def planned(self, step: MPCStep, seconds: float) -> None:
+    def planned(self, step: Step, seconds: float) -> None:
         """Send feedback on a step that is being carried out."""
         with self._lock:
             session = self._session
@@ -84,7 +84,7 @@ class ReachAction:
                 feedback.distance_moved = float(np.linalg.norm(here - session.start))
             session.handle.publish_feedback(feedback)
 
-    def ended(self, goal_id: int, step: MPCStep) -> None:
+    def ended(self, goal_id: int, step: Step) -> None:
         """Every sub-goal has ended."""
         with self._lock:
             if self._session is not None and self._session.goal_id == goal_id:
@@ -143,7 +143,7 @@ class ReachAction:
 
     # -- how it ends ------------------------------------------------------------------------------------------------
 
-    def _note(self, session: _Session, step: MPCStep) -> None:
+    def _note(self, session: _Session, step: Step) -> None:
         session.energy = float(step.energy)
         for end in step.ended:
             session.steps[end.index] = end.steps

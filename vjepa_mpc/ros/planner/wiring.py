@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from rclpy.lifecycle import LifecycleNode
 
-from vjepa_mpc.controller.visual_mpc import VisualMPC
-from vjepa_mpc.loop.control_loop import ControlLoop, Listener
+from vjepa_mpc.controller.interface import Controller
+from vjepa_mpc.loop.control_loop import ControlLoop
+from vjepa_mpc.loop.ports import Listener
 from vjepa_mpc.ros.common import optional_interfaces
 from vjepa_mpc.ros.outputs.gripper import GRIPPER_OUTPUTS
 from vjepa_mpc.ros.outputs.publishers import Outputs
@@ -42,13 +43,13 @@ class Wiring:
         MissingInterfaceError: see :func:`require_interfaces`.
     """
 
-    def __init__(self, node: LifecycleNode, settings: Settings, controller: VisualMPC, listener: Listener) -> None:
+    def __init__(self, node: LifecycleNode, settings: Settings, controller: Controller, listener: Listener) -> None:
         self.inputs, self.outputs = Inputs(node, settings), Outputs(node, settings)
 
         def ros_seconds() -> float:
             return 1e-9 * node.get_clock().now().nanoseconds
 
-        self.loop = ControlLoop(settings, controller, self.inputs, self.outputs, listener, ros_seconds)
+        self.loop = ControlLoop(settings.loop, controller, self.inputs, self.outputs, listener, ros_seconds)
 
     def close(self, timeout: float) -> None:
         """Bring the arm to rest, end the threads, and end subscriptions and publishers."""

@@ -14,7 +14,7 @@ from vjepa_mpc.safety.guards.cell import CellOptions
 from vjepa_mpc.safety.guards.interface import Guard
 from vjepa_mpc.safety.guards.violation import Violation
 from vjepa_mpc.safety.reasons import Reason
-from vjepa_mpc.safety.samples import Now, PlanReport
+from vjepa_mpc.safety.samples import Now, PlannedStep, Proposal
 
 _ROUNDING = 1.0 + 1e-4  # planners work in float32
 
@@ -47,18 +47,18 @@ class PlanGuard(Guard):
         self._options = options
         self.misses = 0
 
-    def check(self, plan: PlanReport, measured: CartesianPose | None, now: Now) -> Violation | None:
+    def check(self, plan: Proposal, measured: CartesianPose | None, now: Now) -> Violation | None:
         """What speaks against carrying out a plan; None when nothing does."""
-        return self._late(plan, now) or self.unusable(plan) or self._too_far(plan, measured)
+        return self._late(plan, now) or self.unusable(plan.step) or self._too_far(plan.step, measured)
 
-    def _late(self, plan: PlanReport, now: Now) -> Violation | None:
+    def _late(self, plan: Proposal, now: Now) -> Violation | None:
         """A late plan is good enough while its observation is not too old; several in a row are a fault."""
         options = self._options
-        late = plan.compute_seconds > options.plan_deadline
+        late = plan.seconds > options.plan_deadline
         self.misses = self.misses + 1 if late else 0
         if self.misses >= options.max_deadline_misses:
             misses, self.misses = self.misses, 0
-            took = f"the last took {plan.compute_seconds:.2f} s (deadline {options.plan_deadline:g} s)"
+            took = f"the last took {plan.seconds:.2f} s (deadline {options.plan_deadline:g} s)"
             return Violation(Reason.DEADLINE_MISSED, f"{misses} times; {took}")
         age = now.steady - plan.observed_at
         if age > options.plan_max_age:
@@ -67,17 +67,17 @@ class PlanGuard(Guard):
             )
         return None
 
-    def unusable(self, plan: PlanReport) -> Violation | None:
-        """What is wrong with a plan in itself, whenever it is to be carried out."""
-        actions, target = np.asarray(plan.actions), np.asarray(plan.target_pose)
+    def unusable(self, step: PlannedStep) -> Violation | None:
+        """What is wrong with a step in itself, whenever it is to be carried out."""
+        actions, target = np.asarray(step.actions), np.asarray(step.target_pose)
         if actions.ndim != 2 or actions.shape[1:] != (POSE_DIM,) or target.shape != (POSE_DIM,) or not len(actions):
             shapes = f"actions {list(actions.shape)}, target {list(target.shape)}"
             return Violation(Reason.PLAN_INVALID, f"{shapes} instead of [H, 7] and [7]")
         if not (np.isfinite(actions).all() and np.isfinite(target).all()):
             return Violation(Reason.PLAN_INVALID, f"not finite: first action {np.round(actions[0], 4).tolist()}")
-        if not all(map(math.isfinite, plan.energies)):
+        if not all(map(math.isfinite, step.energies)):
             # Candidates that cannot be compared are chosen from at random; their mean looks like any plan.
-            return Violation(Reason.PLAN_INVALID, f"the model predicts nothing finite: energies {plan.energies}")
+            return Violation(Reason.PLAN_INVALID, f"the model predicts nothing finite: energies {step.energies}")
         if not 0.0 <= target[6] <= 1.0:
             return Violation(Reason.PLAN_INVALID, f"commanded closedness {target[6]:g} is not in 0 … 1")
         return self._too_large(actions)
@@ -94,11 +94,11 @@ class PlanGuard(Guard):
             return Violation(Reason.PLAN_INVALID, f"a turn of {turn:.2f} rad exceeds {limits.max_rotation_step:g} rad")
         return None
 
-    def _too_far(self, plan: PlanReport, measured: CartesianPose | None) -> Violation | None:
+    def _too_far(self, step: PlannedStep, measured: CartesianPose | None) -> Violation | None:
         if measured is None:
             return Violation(Reason.PLAN_TOO_FAR, "there is no trusted pose to start from")
         options = self._options
-        target = CartesianPose.from_state(plan.target_pose)
+        target = CartesianPose.from_state(step.target_pose)
         reach = options.limits.max_step * math.sqrt(3.0) + options.pose_jump
         distance, angle = measured.distance(target), measured.angle(target)
         if distance > reach:

@@ -1,0 +1,83 @@
+"""Asking the supervisor, and telling everybody what it says."""
+
+from __future__ import annotations
+
+import math
+import time
+
+from vjepa_mpc.controller.interface import Controller
+from vjepa_mpc.controller.step import Step
+from vjepa_mpc.loop.ports import Clock, Inputs, Listener, Publishers
+from vjepa_mpc.safety.reasons import Reason
+from vjepa_mpc.safety.samples import Now
+from vjepa_mpc.safety.supervisor import Decision, Supervisor
+
+PUBLISHER_CHECK_PERIOD = 0.5  # seconds between looks at who else publishes targets
+
+
+class Deciding:
+    """The supervisor, what it is shown, and its newest answer. Belongs to the control loop's thread.
+
+    Attributes:
+        decision: newest answer; None before the first.
+        step: newest one that was accepted for the present goal; None when there is none.
+        pose_stamp: ROS seconds, of the newest pose that the supervisor was shown.
+    """
+
+    def __init__(self, controller: Controller, publishers: Publishers, listener: Listener, clock: Clock) -> None:
+        self.supervisor = Supervisor()
+        self.decision: Decision | None = None
+        self.step: Step | None = None
+        self.pose_stamp = 0.0
+        self._controller, self._publishers, self._listener, self._clock = controller, publishers, listener, clock
+        self._publishers_checked = 0.0
+
+    def now(self) -> Now:
+        """This moment on both clocks."""
+        return Now(ros=self._clock(), steady=time.monotonic())
+
+    def observe(self, inputs: Inputs, now: Now) -> None:
+        """Show the supervisor what has come in."""
+        supervisor = self.supervisor
+        image = inputs.image  # looked at before the pose, so that the pose is at least as new
+        pose, gripper = inputs.pose, inputs.gripper
+        if pose is not None:
+            supervisor.observe(pose)
+            self.pose_stamp = pose.stamp
+        if image is not None:
+            supervisor.observe(image[0])
+        if gripper is not None:
+            supervisor.observe(gripper)
+        supervisor.motion_allowed(inputs.motion_allowed, inputs.motion_refusal)
+        if now.steady - self._publishers_checked >= PUBLISHER_CHECK_PERIOD:
+            self._publishers_checked = now.steady
+            supervisor.other_publishers(self._publishers.other_publishers())
+
+    def stop_for(self, reason: Reason, detail: str) -> None:
+        """Have the supervisor hold, or fault, for a reason that was found elsewhere."""
+        self.supervisor.report(reason, detail, self.now())
+
+    def decide(self, *, tell: bool = False) -> Decision:
+        """Ask the supervisor, and tell everybody when its answer is another one, or in any case."""
+        decision = self.supervisor.update(self.now())
+        previous, self.decision = self.decision, decision
+        changed = previous is None or (previous.state, previous.reason) != (decision.state, decision.reason)
+        if changed or tell:
+            self._publishers.status(decision, self._controller.goal_id, self.step)
+        if changed:
+            self._listener.decided(decision)
+        return decision
+
+    def finish_goal(self, step: Step) -> bool:
+        """Every sub-goal has ended, as a finished step says; False when the goal is another one by now."""
+        if step.goal_id != self._controller.goal_id:
+            return False
+        self.step = step
+        self.supervisor.finish_goal(_how_it_ended(step))
+        return True
+
+
+def _how_it_ended(step: Step) -> str:
+    how = ", ".join(f"{end.index}: {end.by} after {end.steps}" for end in step.ended)
+    energy = "" if math.isnan(step.energy) else f"; final energy {step.energy:.4f}"
+    return "every sub-goal has ended" + (f" ({how})" if how else "") + energy
