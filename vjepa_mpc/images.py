@@ -88,7 +88,7 @@ def decode_image(data: Any, name: str) -> np.ndarray:
     try:
         # The header tells the size before any pixel is decoded. `formats` keeps Pillow's more exotic readers out.
         with PillowImage.open(io.BytesIO(view), formats=FORMATS) as header:
-            width, height, mode = *header.size, header.mode
+            (width, height), mode = header.size, header.mode
     except PillowImage.DecompressionBombError as error:
         raise ImageError(f"{name} is refused: {error}; send at most {MAX_PIXELS} pixels") from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
