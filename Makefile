@@ -12,7 +12,7 @@ TASK ?= pick_place
 DEMO_OPTIONS = --task $(TASK) $(if $(EPISODES),--episodes $(EPISODES)) $(if $(SEED),--seed $(SEED)) $(if $(ARM),--arm $(ARM)) \
 	$(if $(EXECUTION),--execution $(EXECUTION))
 
-.PHONY: help build demo test test-fast faults soak bench lint format clean
+.PHONY: help build demo test test-fast faults soak bench lint docs format clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -58,6 +58,9 @@ goals: build  ## sub-goals that end by budget beside ones that end early, into r
 
 lint: build  ## ruff, and a type check of the whole package
 	@$(IN_ENV) ruff check . && ruff format --check . && mypy
+
+docs: build  ## state every parameter in config/*.yaml and docs/parameters.md, from where it is declared
+	@$(IN_ENV) python -m vjepa_mpc.tools.docs
 
 format: build  ## let ruff rewrite what it can
 	@$(IN_ENV) ruff check --fix . && ruff format .

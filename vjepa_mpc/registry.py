@@ -9,10 +9,18 @@ from __future__ import annotations
 import difflib
 import importlib
 import pkgutil
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Generic, TypeVar
 
+from vjepa_mpc import options
+from vjepa_mpc.options import Parameter
+
 T = TypeVar("T")
+
+_WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 class PartError(ValueError):
@@ -94,3 +102,39 @@ class Registry(Generic[T]):
             where = f"{self._kind.__module__}.{self._kind.__qualname__}"
             raise PartError(f"{name!r} is no {self.what}: {lacks}; see {where}")
         return value
+
+
+@dataclass(frozen=True)
+class PartOptions:
+    """The options of the part that a parameter chooses, for :func:`vjepa_mpc.options.group`.
+
+    Those of every part in the folder are parameters, and those of a chosen one from outside. They are called
+    ``<part>.<field>``, where a class from outside goes by its name in small letters: ``my_package.module:KeepLevel``
+    has ``keep_level.<field>``.
+
+    Attributes:
+        registry: of the parts.
+        by: the parameter that chooses.
+        prefix: instead of the part's name and a dot.
+    """
+
+    registry: Registry[Any]
+    by: str
+    prefix: str = ""
+
+    def parameters(self, values: Mapping[str, Any]) -> Iterable[Parameter]:
+        """Of all parts that may be chosen, the one from outside included that ``values`` choose."""
+        chosen = str(values.get(self.by, ""))
+        for name in (*self.registry.names, *([chosen] if ":" in chosen else [])):
+            kind = getattr(self.registry.part(name), "Options", None)
+            if kind is not None:
+                yield from options.parameters(kind, self._prefix(name))
+
+    def build(self, values: Mapping[str, Any]) -> Any:
+        """The chosen part's ``Options``; None when it has none."""
+        name = values[self.by]
+        kind = getattr(self.registry.part(name), "Options", None)
+        return None if kind is None else options.build(kind, values, self._prefix(name))
+
+    def _prefix(self, name: str) -> str:
+        return self.prefix or f"{_WORD_START.sub('_', name.rpartition(':')[2]).lower()}."

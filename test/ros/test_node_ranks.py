@@ -23,8 +23,8 @@ from vjepa_mpc.goals.sub_goal import SubGoal
 from vjepa_mpc.images import ImageError
 from vjepa_mpc.loop.worker import Failure
 from vjepa_mpc.planning import RankLostError, Ranks
+from vjepa_mpc.ros.parameters.planner import known
 from vjepa_mpc.ros.parameters.settings import Settings, build_settings
-from vjepa_mpc.ros.parameters.table import PRESET, entries
 from vjepa_mpc.ros.planner import ranks as node_ranks
 from vjepa_mpc.safety.reasons import Reason
 
@@ -38,7 +38,7 @@ POSE = np.array([0.5, 0.0, 0.2, np.pi, 0.0, 0.0, 0.0])
 
 
 def settings() -> Settings:
-    values = {entry.name: entry.default for entry in (PRESET, *entries("cpu"))}
+    values = {parameter.name: parameter.default for parameter in known({})}
     small = {"samples": 9, "topk": 3, "cem_steps": 2, "dtype": "float32", "threads": 1, "device": "cpu"}
     return build_settings({**values, **small})
 

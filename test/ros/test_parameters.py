@@ -1,4 +1,4 @@
-"""The planner's parameters: table, code, YAML files and README agree; values that do not fit are refused."""
+"""The planner's parameters: declarations, YAML files and page agree; values that do not fit are refused."""
 
 from __future__ import annotations
 
@@ -14,21 +14,24 @@ import yaml
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 
+
 from vjepa_mpc.controller.gripper import GripperSettings
 from vjepa_mpc.geometry.gripper_joint import GripperJoint
 from vjepa_mpc.geometry.limits import MotionLimits
 from vjepa_mpc.planning import PRESETS, CEMConfig
-from vjepa_mpc.ros.parameters.settings import build_settings, planner_config
-from vjepa_mpc.ros.parameters.table import DEFAULT_PRESET, PRESET, entries, planner_entries
-from vjepa_mpc.ros.sim.parameters import ENTRIES as SIM_ENTRIES
+from vjepa_mpc.ros.parameters.live import descriptor
+from vjepa_mpc.ros.parameters.planner import known
+from vjepa_mpc.ros.parameters.settings import build_settings
+from vjepa_mpc.ros.sim.parameters import PARAMETERS as SIM_PARAMETERS
 from vjepa_mpc.ros.sim.parameters import build_settings as build_sim_settings
 from vjepa_mpc.safety.supervisor import SupervisorConfig
+from vjepa_mpc.tools import docs
 
 pytestmark = pytest.mark.ros
 
 ROOT = Path(__file__).resolve().parents[2]
-ENTRIES = {entry.name: entry for entry in (PRESET, *entries(DEFAULT_PRESET))}
-DEFAULTS = {name: entry.default for name, entry in ENTRIES.items()}
+PARAMETERS = {parameter.name: parameter for parameter in known({})}
+DEFAULTS = {name: parameter.default for name, parameter in PARAMETERS.items()}
 BOX = {"workspace.lower": (0.3, -0.3, 0.0), "workspace.upper": (0.7, 0.3, 0.5)}
 
 
@@ -51,19 +54,33 @@ def test_files_name_parameters_with_dots(folder: str) -> None:
 # -- one home for each value ------------------------------------------------------------------------------------------
 
 
+def test_generated_files_are_as_declared() -> None:
+    assert list(docs.differing()) == [], "run `make docs`"
+
+
 def test_planner_yaml_states_every_parameter_at_its_default() -> None:
     text = (ROOT / "config/planner.yaml").read_text()
     stated = parameters_of(ROOT / "config/planner.yaml")
-    commented = re.findall(r"^    # (\w+): (.*)$", text, re.MULTILINE)
-    stated |= {name: yaml.safe_load(value) for name, value in commented if name in ENTRIES}
+    commented = re.findall(r"^    # ([\w.]+): (.*)$", text, re.MULTILINE)
+    stated |= {name: yaml.safe_load(value) for name, value in commented if name in PARAMETERS}
     expected = {name: plain(default) for name, default in DEFAULTS.items() if default is not None}
     assert stated == expected
+
+
+def test_planner_yaml_leaves_to_the_preset_what_it_decides() -> None:
+    stated = parameters_of(ROOT / "config/planner.yaml")
+    for preset in PRESETS:
+        assert all(
+            parameter.default == DEFAULTS[parameter.name]
+            for parameter in known({"preset": preset})
+            if parameter.name in stated
+        )
 
 
 @pytest.mark.parametrize("profile", sorted((ROOT / "config/robots").glob("*.yaml")), ids=lambda path: path.stem)
 def test_robot_profiles_name_declared_parameters_and_fit_together(profile: Path) -> None:
     given = parameters_of(profile)
-    assert set(given) <= set(ENTRIES)
+    assert set(given) <= set(PARAMETERS)
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
     settings = build_settings({**DEFAULTS, **values})
     # Only the simulated arm's cell is known; for others the node must refuse to be activated without a box.
@@ -71,30 +88,20 @@ def test_robot_profiles_name_declared_parameters_and_fit_together(profile: Path)
 
 
 def test_sim_yaml_states_the_simulators_parameters_at_their_defaults() -> None:
-    expected = {entry.name: entry.default for entry in SIM_ENTRIES if entry.default is not None}
+    expected = {each.name: each.default for each in SIM_PARAMETERS if each.default is not None}
     assert parameters_of(ROOT / "config/sim.yaml") == expected
 
 
-def test_readme_table_agrees_with_the_code() -> None:
-    section = (ROOT / "README.md").read_text().split("## Parameters of the planner")[1].split("\n## ")[0]
-    rows = re.findall(r"^\| `([\w.]+)` \| `?([^|`]*)`? \|", section, re.MULTILINE)
-    assert {name for name, _ in rows} == set(ENTRIES)
-    for name, default in rows:
-        expected = "" if DEFAULTS[name] is None else plain(DEFAULTS[name])
-        assert yaml.safe_load(default or '""') == expected, name
-
-
 def test_every_setting_of_the_core_is_a_parameter() -> None:
-    names = {field.name for field in fields(CEMConfig)} - {"verbose"}
-    assert names == {entry.name for entry in planner_entries(PRESETS["cpu"])}
+    assert {field.name for field in fields(CEMConfig)} - {"verbose"} <= set(PARAMETERS)
     for kind, prefix in ((MotionLimits, "limits."), (SupervisorConfig, "")):
-        missing = {prefix + field.name for field in fields(kind)} - set(ENTRIES)
-        assert missing <= {"workspace", "limits"}
+        missing = {prefix + field.name for field in fields(kind)} - set(PARAMETERS)
+        assert missing <= {"workspace", "limits"}, kind
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_defaults_are_those_of_the_dataclasses(preset: str) -> None:
-    values = {entry.name: entry.default for entry in entries(preset)}
+    values = {parameter.name: parameter.default for parameter in known({"preset": preset})}
     settings = build_settings({**values, **BOX, "gripper_joint": "finger"})
     assert settings.planner == PRESETS[preset]
     assert settings.limits == MotionLimits()
@@ -107,19 +114,22 @@ def test_defaults_are_those_of_the_dataclasses(preset: str) -> None:
 # -- what they may be -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("entry", ENTRIES.values(), ids=lambda entry: entry.name)
-def test_descriptors_describe(entry: Any) -> None:
-    descriptor = entry.descriptor()
-    assert descriptor.description.endswith(".") or entry.name == "device"
-    number = isinstance(entry.default, int | float) and not isinstance(entry.default, bool)
-    assert bool(descriptor.integer_range or descriptor.floating_point_range) == number
+@pytest.mark.parametrize("parameter", PARAMETERS.values(), ids=lambda parameter: parameter.name)
+def test_descriptors_describe(parameter: Any) -> None:
+    shown = descriptor(parameter)
+    assert parameter.option.text.endswith(".")
+    assert shown.description.startswith(parameter.option.text)
+    assert not parameter.option.unit or shown.description.endswith(f"[{parameter.option.unit}]")
+    number = isinstance(parameter.default, int | float) and not isinstance(parameter.default, bool)
+    assert bool(shown.integer_range or shown.floating_point_range) == number
+    assert shown.additional_constraints.endswith("live" if parameter.option.live else "static")
     if number:
-        assert entry.low <= entry.default <= entry.high
+        assert parameter.option.low <= parameter.default <= parameter.option.high
 
 
-def test_planner_parameters_are_dynamic_and_safety_is_not() -> None:
-    assert all(entry.dynamic for entry in planner_entries(PRESETS["cpu"]))
-    assert not any(ENTRIES[name].dynamic for name in ("workspace.lower", "limits.max_step", "checkpoint"))
+def test_planner_parameters_are_live_and_safety_is_not() -> None:
+    assert all(PARAMETERS[name].option.live for name in ("samples", "maxnorm", "warm_start", "goal.steps"))
+    assert not any(PARAMETERS[name].option.live for name in ("workspace.lower", "limits.max_step", "checkpoint"))
 
 
 @pytest.mark.parametrize(
@@ -154,15 +164,15 @@ def test_values_that_do_not_fit_are_refused_by_name(changes: dict[str, Any], say
 @pytest.mark.parametrize(
     ("name", "value", "says"),
     [
-        ("maxnorm", math.nan, "maxnorm=nan: use finite numbers"),
+        ("maxnorm", math.nan, "maxnorm=nan: use a finite number"),
         ("workspace.lower", (0.3, math.inf, 0.0), "finite"),
         ("crop", "round", "crop='round': use one of square, droid"),
         ("gripper_mode", "soft", "binary, continuous"),
     ],
 )
-def test_entries_check_single_values(name: str, value: Any, says: str) -> None:
+def test_parameters_check_single_values(name: str, value: Any, says: str) -> None:
     with pytest.raises(ValueError, match=says):
-        ENTRIES[name].check(value)
+        PARAMETERS[name].check(value)
 
 
 def test_without_a_workspace_there_is_no_supervisor() -> None:
@@ -170,10 +180,10 @@ def test_without_a_workspace_there_is_no_supervisor() -> None:
 
 
 def test_pins_and_zeros_become_what_the_planner_takes() -> None:
-    config = planner_config({**DEFAULTS, "axis": "z=0.0, gripper=-1", "close_gripper": 2, "deadline": 0.5})
+    config = build_settings({**DEFAULTS, "axis": "z=0.0, gripper=-1", "close_gripper": 2, "deadline": 0.5}).planner
     assert config.axis == {2: 0.0, 3: -1.0}
     assert (config.close_gripper, config.deadline, config.memory_limit_mb) == (2, 0.5, None)
-    assert planner_config(DEFAULTS).close_gripper is None
+    assert build_settings(DEFAULTS).planner.close_gripper is None
 
 
 def test_action_rotation_is_read_row_by_row() -> None:
@@ -191,7 +201,7 @@ def test_action_rotation_is_read_row_by_row() -> None:
     ],
 )
 def test_the_simulators_values_are_checked(changes: dict[str, Any], says: str) -> None:
-    values = {entry.name: entry.default for entry in SIM_ENTRIES}
+    values = {each.name: each.default for each in SIM_PARAMETERS}
     with pytest.raises(ValueError, match=says):
         build_sim_settings({**values, **changes})
 

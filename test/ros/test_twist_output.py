@@ -55,7 +55,7 @@ def test_twists_add_up_to_the_motion_and_end_in_zero() -> None:
     np.testing.assert_allclose(rig.position, FAR, atol=0.01)
     assert np.linalg.norm(velocities, axis=1).max() <= built.limits.linear_speed * 1.001
     changes = np.linalg.norm(np.diff(velocities, axis=0), axis=1)
-    assert changes.max() <= built.limits.linear_acceleration * built.setpoints.max_gap
+    assert changes.max() <= built.limits.linear_acceleration * built.motion.setpoints.max_gap
 
 
 @pytest.mark.parametrize("obedience", [0.8, 1.1])

@@ -26,8 +26,8 @@ from vjepa_mpc.goals.sub_goal import SubGoal
 from vjepa_mpc.loop.control_loop import ControlLoop
 from vjepa_mpc.ros.common.conversions import pose_message, position_of
 from vjepa_mpc.ros.outputs.publishers import Outputs
+from vjepa_mpc.ros.parameters.planner import known
 from vjepa_mpc.ros.parameters.settings import Settings, build_settings
-from vjepa_mpc.ros.parameters.table import DEFAULT_PRESET, PRESET, entries
 from vjepa_mpc.ros.planner.inputs import Inputs
 from vjepa_mpc.worldmodel import PointMassWorldModel
 
@@ -42,7 +42,7 @@ TIMEOUT = 20.0
 
 def settings(**values: Any) -> Settings:
     """The parameters' defaults with a box and a finger joint; ``__`` in a name stands for a dot."""
-    given = {entry.name: entry.default for entry in (PRESET, *entries(DEFAULT_PRESET))}
+    given = {parameter.name: parameter.default for parameter in known({})}
     given |= BOX | {"gripper_joint": FINGER, "samples": 64, "topk": 8, "cem_steps": 4}
     return build_settings(given | {name.replace("__", "."): value for name, value in values.items()})
 

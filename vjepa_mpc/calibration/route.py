@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vjepa_mpc.geometry.limits import WorkspaceBox
+from vjepa_mpc.options import check_options, option
 
 _TETRAHEDRON = ((1, 1, 1), (-1, -1, 1), (-1, 1, -1), (1, -1, -1))
 
@@ -17,27 +18,23 @@ _TETRAHEDRON = ((1, 1, 1), (-1, -1, 1), (-1, 1, -1), (1, -1, -1))
 class RouteSettings:
     """Which moves a calibration makes.
 
-    Attributes:
-        length: of a move, metres. Long ones tell the model more than its own errors hide.
-        places: around how many places the moves are made: the start, and up to four corners of a tetrahedron around it.
-            A picture that misleads the model does so only around its place.
-        spread: metres along each axis from the start to the other places.
-
     Raises:
         ValueError: one of them is out of range.
     """
 
-    length: float = 0.07
-    places: int = 5
-    spread: float = 0.07
+    # Long moves tell the model more than its own errors hide.
+    length: float = option(0.07, "Length of a calibration move.", unit="m", low=0.01, high=0.2, name="move_length")
+    # The start, and up to four corners of a tetrahedron around it. A picture that misleads the model does so only
+    # around its place.
+    places: int = option(
+        1 + len(_TETRAHEDRON), "Around how many places the moves are made.", low=1, high=1 + len(_TETRAHEDRON)
+    )
+    spread: float = option(
+        0.07, "How far the other places are from the start along each axis.", unit="m", low=0.0, high=0.5
+    )
 
     def __post_init__(self) -> None:
-        if not 0.01 <= self.length <= 0.2:
-            raise ValueError(f"length={self.length}: use 0.01 to 0.2 m")
-        if not 0.0 <= self.spread <= 0.5:
-            raise ValueError(f"spread={self.spread}: use 0 to 0.5 m")
-        if not 1 <= self.places <= 1 + len(_TETRAHEDRON):
-            raise ValueError(f"places={self.places}: use 1 to {1 + len(_TETRAHEDRON)}")
+        check_options(self)
 
 
 def calibration_moves(position: np.ndarray, workspace: WorkspaceBox, length: float = 0.05) -> list[np.ndarray]:

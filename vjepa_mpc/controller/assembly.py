@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from typing import get_args
 
 import numpy as np
 import torch
 
 from vjepa_mpc.controller.gripper import GripperSettings
 from vjepa_mpc.controller.visual_mpc import VisualMPC
+from vjepa_mpc.options import check_options, option
 from vjepa_mpc.planning import AgreementBounds, CEMConfig, Ranks, admit_quantised
 from vjepa_mpc.worldmodel import (
     QUANTISATIONS,
@@ -28,25 +30,36 @@ from vjepa_mpc.worldmodel import (
 class ModelSettings:
     """The world model, and how it is used.
 
-    Attributes:
-        checkpoint: file; "" for the bundled model.
-        device: see :func:`choose_device`.
-        dtype: precision of the arithmetic; "auto" for what suits the device; a quantisation if plans agree.
-        compile: use torch.compile.
-        warm_up: plan once before time matters.
-        crop: how images are cropped.
-        threads: CPU threads; 0 for PyTorch's own choice.
-        seed: of the planner's samples.
+    Raises:
+        ValueError: a value is out of range, or not among the choices.
     """
 
-    checkpoint: str
-    device: str
-    dtype: str
-    compile: bool
-    warm_up: bool
-    crop: Crop
-    threads: int
-    seed: int
+    checkpoint: str = option(
+        "", "File of the world model: .safetensors, or .pt as published; empty for the bundled model."
+    )
+    device: str = option("auto", "PyTorch device of the world model: auto, cpu, cuda or cuda:N.")
+    dtype: str = option(
+        "auto",
+        "Precision of the world model; auto takes what suits the device; int8 and fp8 are used only if plans stay the "
+        "same (see agreement.*).",
+        choices=("auto", "float32", "float16", "bfloat16", *QUANTISATIONS),
+    )
+    compile: bool = option(
+        False, "Use torch.compile on a GPU; a change of samples or rollout then costs minutes of compiling."
+    )
+    warm_up: bool = option(True, "Plan once when the node is configured, so that the first plan is not late.")
+    crop: Crop = option(
+        "square",
+        "How camera and goal images are cropped: square as in the published notebook, droid as in training.",
+        choices=get_args(Crop),
+    )
+    threads: int = option(
+        0, "CPU threads of PyTorch; 0 for its own choice, which is 1 under torchrun.", low=0, high=1024
+    )
+    seed: int = option(0, "Seed of the planner's random samples.", low=0, high=2**31 - 1)
+
+    def __post_init__(self) -> None:
+        check_options(self)
 
 
 def make_controller(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from vjepa_mpc.options import option
+
 OPEN = 0.0
 CLOSED = 1.0
 
@@ -17,8 +19,12 @@ class GripperJoint:
         ValueError: the positions are equal or not finite.
     """
 
-    open_position: float = 0.04
-    closed_position: float = 0.0
+    open_position: float = option(
+        0.04, "Position of the finger joint when open, as it is read and commanded.", low=-1e3, high=1e3, name="open"
+    )
+    closed_position: float = option(
+        0.0, "Position of the finger joint when closed, as it is read and commanded.", low=-1e3, high=1e3, name="closed"
+    )
 
     def __post_init__(self) -> None:
         ends = (self.open_position, self.closed_position)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
+
+from vjepa_mpc.options import check_options, option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,8 +20,14 @@ class WorkspaceBox:
         ValueError: a corner is not three finite numbers, or a lower bound is not below its upper bound.
     """
 
-    lower: tuple[float, float, float]
-    upper: tuple[float, float, float]
+    lower: tuple[float, float, float] = option(
+        text="Lower corner [x, y, z] of the box that the end effector may be in, robot base frame; has to be given.",
+        unit="m",
+    )
+    upper: tuple[float, float, float] = option(
+        text="Upper corner [x, y, z] of the box that the end effector may be in, robot base frame; has to be given.",
+        unit="m",
+    )
 
     def __post_init__(self) -> None:
         for name in ("lower", "upper"):
@@ -49,28 +57,30 @@ class WorkspaceBox:
 class MotionLimits:
     """Bounds on set-points and steps. The defaults are a tenth of what an FR3 can do.
 
-    Attributes:
-        linear_speed: m/s.
-        angular_speed: rad/s.
-        linear_acceleration: m/s².
-        angular_acceleration: rad/s².
-        max_step: metres that a planned action may go along one axis, and that a set-point may lead the measured pose
-            (straight-line distance).
-        max_rotation_step: radians, the same for orientation.
-
     Raises:
-        ValueError: a limit is not a positive finite number.
+        ValueError: a limit is out of its range.
     """
 
-    linear_speed: float = 0.2
-    angular_speed: float = 0.5
-    linear_acceleration: float = 2.0
-    angular_acceleration: float = 5.0
-    max_step: float = 0.075
-    max_rotation_step: float = 0.5
+    linear_speed: float = option(0.2, "Top speed of the set-points.", unit="m/s", low=0.001, high=3.0)
+    angular_speed: float = option(0.5, "Top rotation speed of the set-points.", unit="rad/s", low=0.001, high=2.5)
+    linear_acceleration: float = option(2.0, "Top acceleration of the set-points.", unit="m/s²", low=0.01, high=13.0)
+    angular_acceleration: float = option(
+        5.0, "Top rotational acceleration of the set-points.", unit="rad/s²", low=0.01, high=25.0
+    )
+    max_step: float = option(
+        0.075,
+        "Longest planned step along one axis, and farthest that a set-point may be from the measured position.",
+        unit="m",
+        low=0.001,
+        high=0.5,
+    )
+    max_rotation_step: float = option(
+        0.5,
+        "Largest planned rotation in one step, and farthest that a set-point may be turned from the measured rotation.",
+        unit="rad",
+        low=0.001,
+        high=3.14,
+    )
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if not (math.isfinite(value) and value > 0):
-                raise ValueError(f"{field.name}={value}: a motion limit is a positive finite number")
+        check_options(self)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from vjepa_mpc.geometry.setpoint import Setpoint
 from vjepa_mpc.motion.fingers import FingerMotion
 from vjepa_mpc.motion.setpoints import SetpointGenerator, SetpointSettings
 from vjepa_mpc.motion.settle import SettleMonitor, SettleSettings
+from vjepa_mpc.options import check_options, group, option
 from vjepa_mpc.safety.invariants import check_setpoint
 
 # A set-point this near to its target may go on to the next one without stopping.
@@ -24,16 +25,27 @@ class MotionSettings:
     """How steps are carried out.
 
     Attributes:
-        setpoints: timing of the set-points.
-        settle: when the arm counts as being at rest.
-        finger_timeout: longest wait for the fingers after a command, in seconds.
         integrates: the arm follows velocities, so that nothing ties it to a set-point's position.
+
+    Raises:
+        ValueError: an option is out of its range.
     """
 
-    setpoints: SetpointSettings = field(default_factory=SetpointSettings)
-    settle: SettleSettings = field(default_factory=SettleSettings)
-    finger_timeout: float = 1.5
+    setpoints: SetpointSettings = group(SetpointSettings, "setpoint_")
+    settle: SettleSettings = group(SettleSettings, "settle.")
+    finger_timeout: float = option(
+        1.5,
+        "Longest wait for the fingers after a gripper command.",
+        unit="s",
+        low=0.0,
+        high=30.0,
+        name="settle.finger_timeout",
+        former=("settle.gripper_timeout",),
+    )
     integrates: bool = False
+
+    def __post_init__(self) -> None:
+        check_options(self)
 
 
 class Motion:

@@ -16,6 +16,7 @@ import numpy as np
 from vjepa_mpc.geometry.cartesian import CartesianPose, from_rotation_vector, quaternion_multiply, rotation_between
 from vjepa_mpc.geometry.limits import MotionLimits, WorkspaceBox
 from vjepa_mpc.geometry.setpoint import Setpoint
+from vjepa_mpc.options import check_options, option
 
 # How the bound on linear acceleration is shared: following the target may use 1/√2 of it, and braking before a face of
 # the box 1/√6 on each of the three axes. The worst case, a vector of the former with all axes braking, is the bound.
@@ -34,20 +35,22 @@ _LONGEST_FORECAST = 1000  # periods; a step takes some dozens
 class SetpointSettings:
     """Timing of the set-point stream.
 
-    Attributes:
-        period: nominal seconds between set-points.
-        max_gap: a longer silence interrupts the stream: the arm has stopped at the last set-point, and so motion goes
-            on from rest.
-
     Raises:
-        ValueError: the period is not positive, or the gap not longer than it.
+        ValueError: a value is out of its range, or the gap is not longer than the period.
     """
 
-    period: float = 0.02
-    max_gap: float = 0.1
+    period: float = option(0.02, "Time between set-points.", unit="s", low=0.005, high=0.1)
+    max_gap: float = option(
+        0.1,
+        "Longest time between set-points; after a longer one the arm counts as stopped, and motion goes on from rest.",
+        unit="s",
+        low=0.01,
+        high=1.0,
+    )
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.period < self.max_gap < math.inf:
+        check_options(self)
+        if self.period >= self.max_gap:
             raise ValueError(f"period={self.period} s, max_gap={self.max_gap} s: both positive, the gap the longer one")
 
 

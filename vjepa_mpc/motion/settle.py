@@ -2,39 +2,47 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from vjepa_mpc.geometry.cartesian import CartesianPose
+from vjepa_mpc.options import check_options, option
 
 
 @dataclass(frozen=True, kw_only=True)
 class SettleSettings:
-    """What counts as standing still at the target.
-
-    Attributes:
-        position_tolerance: metres from the target that are near enough.
-        rotation_tolerance: radians, the same for orientation.
-        speed_tolerance: m/s below which the arm stands still, however far from the target: a compliant arm has its
-            standing error.
-        duration: seconds that either must last.
-        timeout: seconds from the set-point's arrival after which waiting ends in any case.
+    """What counts as standing still at the target, and how long that is waited for.
 
     Raises:
-        ValueError: one of them is not a positive finite number.
+        ValueError: one of them is out of its range.
     """
 
-    position_tolerance: float = 0.005
-    rotation_tolerance: float = 0.05
-    speed_tolerance: float = 0.01
-    duration: float = 0.1
-    timeout: float = 2.0
+    position_tolerance: float = option(
+        0.005, "The arm has arrived when it is this close to its target.", unit="m", low=1e-4, high=0.1
+    )
+    rotation_tolerance: float = option(
+        0.05, "The arm has arrived when its rotation is this close to its target's.", unit="rad", low=1e-3, high=1.0
+    )
+    # However far from the target: a compliant arm has its standing error.
+    speed_tolerance: float = option(
+        0.01, "An arm that is slower than this stands still, wherever it is.", unit="m/s", low=1e-4, high=1.0
+    )
+    duration: float = option(
+        0.1,
+        "How long the arm must be at its target, or stand still, before the next plan.",
+        unit="s",
+        low=0.001,
+        high=5,
+    )
+    timeout: float = option(
+        2.0,
+        "Longest wait for the arm to arrive; then the next plan starts from where it is.",
+        unit="s",
+        low=0.1,
+        high=60.0,
+    )
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if not 0.0 < value < math.inf:
-                raise ValueError(f"settle {field.name}={value}: use a positive finite number")
+        check_options(self, "settle.")
 
 
 class SettleMonitor:

@@ -16,6 +16,7 @@ import torch
 from scipy.stats import spearmanr
 from torch import Tensor
 
+from vjepa_mpc.options import check_options, option
 from vjepa_mpc.planning.actions import ActionSpace
 from vjepa_mpc.planning.compute.budget import Unlimited
 from vjepa_mpc.planning.compute.evaluation import Evaluator, Objective, choose_micro_batch, l1_energy
@@ -38,23 +39,26 @@ _POSE = (0.5, 0.0, 0.3, np.pi, 0.0, 0.0, 0.0)  # a gripper that points down at a
 class AgreementBounds:
     """What a cheaper model must reach.
 
-    Attributes:
-        topk_overlap: least share of the elites that both models choose.
-        rank_correlation: least Spearman correlation of the candidates' energies.
-        action_difference: most metres between the first actions of both plans. The search itself turns rounding
-            into millimetres: bfloat16 and float32 differ by up to 5 on the bundled model.
+    Raises:
+        ValueError: one of them is out of its range.
     """
 
-    topk_overlap: float = 0.8
-    rank_correlation: float = 0.99
-    action_difference: float = 0.01
+    topk_overlap: float = option(
+        0.8, "dtype int8 or fp8 is used only if it chooses at least this share of the same elites.", low=0.0, high=1.0
+    )
+    rank_correlation: float = option(
+        0.99,
+        "dtype int8 or fp8 is used only if its energies have at least this rank correlation (Spearman).",
+        low=0.0,
+        high=1.0,
+    )
+    # The search itself turns rounding into millimetres: bfloat16 and float32 differ by up to 5 on the bundled model.
+    action_difference: float = option(
+        0.01, "dtype int8 or fp8 is used only if its first actions differ by at most this.", unit="m", low=0.0, high=1.0
+    )
 
     def __post_init__(self) -> None:
-        for name in ("topk_overlap", "rank_correlation"):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise ValueError(f"agreement.{name}={getattr(self, name)}: must lie between 0 and 1")
-        if not self.action_difference >= 0.0:
-            raise ValueError(f"agreement.action_difference={self.action_difference}: give metres from 0 on")
+        check_options(self, "agreement.")
 
     def __str__(self) -> str:
         return (

@@ -106,7 +106,7 @@ class Reason(Enum):
     DEADLINE_MISSED = (
         Effect.FAULTS,
         "planning was late several times in a row",
-        "Lower samples or cem_steps, or raise plan_deadline; then call ~/resume.",
+        "Lower samples or cem_steps, or raise replan_deadline; then call ~/resume.",
     )
     SETPOINT_INVALID = (
         Effect.FAULTS,

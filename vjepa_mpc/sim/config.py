@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from vjepa_mpc.options import check_options, group, option
+
 Triple = tuple[float, float, float]
 Color = tuple[float, float, float]
 
@@ -55,11 +57,13 @@ class Camera:
     position: Triple = (1.14, 0.40, 0.36)
     target: Triple = (0.53, -0.005, 0.115)
     fovy: float = 38.0
-    turn: float = 0.0
+    turn: float = option(
+        0.0, "How far the camera is turned around the scene, keeping its aim.", unit="°", low=-180.0, high=180.0
+    )
 
     def __post_init__(self) -> None:
         _require(0.0 < self.fovy < 180.0, f"camera fovy is {self.fovy} degrees: choose one between 0 and 180")
-        _require(-180.0 <= self.turn <= 180.0, f"camera turn is {self.turn} degrees: choose one between -180 and 180")
+        check_options(self, "camera_")
 
     def placement(self) -> tuple[np.ndarray, np.ndarray]:
         """Position [3] and axes [3, 3] (columns: right, up, backwards) in the robot base frame."""
@@ -86,13 +90,13 @@ class Block:
 class SimConfig:
     """Everything that shapes the simulation. Metres, seconds, radians, kilograms; the robot base is the world frame."""
 
-    image_size: int = 256
+    image_size: int = option(256, "Width and height of the camera images.", unit="pixels", low=16, high=2048)
     timestep: float = 0.002
     control_period: float = 0.01  # new joint set-points reach the arm this often
     joint_speed: float = 2.0  # rad/s: however far a command jumps, the joints do not go faster
     step_seconds: float = 0.8  # what `FrankaSim.execute` takes for one step of the planner, settling included
     workspace: Workspace = field(default_factory=Workspace)
-    camera: Camera = field(default_factory=Camera)
+    camera: Camera = group(Camera, "camera_")
     block: Block = field(default_factory=Block)
     other_blocks: tuple[Block, ...] = ()
     block_size: float = 0.05  # edge
@@ -100,7 +104,7 @@ class SimConfig:
     grip_stiffness: float = 1200.0  # N/m: squeezes a 5 cm block with 30 N, as Franka's hand does
 
     def __post_init__(self) -> None:
-        _require(16 <= self.image_size <= 2048, f"image_size is {self.image_size} pixels: choose 16 to 2048")
+        check_options(self)
         _require(0.0 < self.timestep <= 0.005, f"timestep is {self.timestep} s: grasps need 0.005 s or less")
         _require(
             self.control_period >= self.timestep,

@@ -83,8 +83,7 @@ def test_an_output_from_outside_moves_the_arm() -> None:
 
 
 def test_its_options_are_parameters_with_its_name_in_front() -> None:
-    name = f"{__name__}:JointOutput"
-    built = settings(output=name, **{f"{name}.prefix": "left_"})
+    built = settings(output=f"{__name__}:JointOutput", **{"joint_output.prefix": "left_"})
     assert built.output_options == JointOutput.Options(prefix="left_")
 
 
@@ -102,7 +101,7 @@ def test_what_is_no_output_is_refused_with_the_remedy(name: str, says: str) -> N
 
 
 def test_whether_the_arm_integrates_velocities_is_the_outputs_to_say() -> None:
-    assert not settings(output="pose", execution="pipelined").integrates_velocities
-    assert settings(output="twist").integrates_velocities
+    assert not settings(output="pose", execution="pipelined").motion.integrates
+    assert settings(output="twist").motion.integrates
     with pytest.raises(ValueError, match="execution=pipelined with output=twist"):
         settings(output="twist", execution="pipelined")

@@ -72,7 +72,7 @@ class Planners:
             "system.faults.faulty_planner",
             {FAULT_FILE: str(self._order), "PYTHONPATH": python_path()},
             limits__linear_speed=str(SPEED),
-            plan_deadline=str(PLAN_DEADLINE),
+            replan_deadline=str(PLAN_DEADLINE),
             execution=self._execution,
             **FAST,
             **parameters,

@@ -134,5 +134,5 @@ def test_commands_that_are_not_finite_are_refused(hand: LibfrankaHand, width: fl
 
 
 def test_settings_refuse_what_cannot_be() -> None:
-    with pytest.raises(ValueError, match=r"hand force=0\.0"):
+    with pytest.raises(ValueError, match=r"hand_force=0\.0"):
         HandSettings(force=0.0)

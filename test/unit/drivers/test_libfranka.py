@@ -169,7 +169,7 @@ def test_missing_client_library_says_how_to_get_it(monkeypatch: pytest.MonkeyPat
         ({"robot_ip": " "}, "robot_ip=''"),
         ({"motion": "fast"}, "motion='fast': use one of joint, cartesian"),
         ({"home_posture": (0.0,)}, "home_posture has 1 angles"),
-        ({"joint_speed": 9.0}, r"joint_speed=9\.0: use more than 0 and at most 2\.62"),
+        ({"joint_speed": 9.0}, r"joint_speed=9\.0: use a finite number from 0\.001 to 2\.62 rad/s"),
         ({"target_timeout": 0.0}, r"target_timeout=0\.0"),
     ],
 )

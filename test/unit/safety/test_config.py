@@ -19,7 +19,7 @@ from vjepa_mpc.safety.samples import image_digest
         ({"frame_id": ""}, "frame_id"),
         ({"pose_timeout": 0.0}, "pose_timeout=0.0"),
         ({"recovery_time": -1.0}, "recovery_time=-1.0"),
-        ({"plan_deadline": float("nan")}, "plan_deadline=nan"),
+        ({"replan_deadline": float("nan")}, "replan_deadline=nan"),
         ({"max_deadline_misses": 0}, "max_deadline_misses=0"),
         ({"ignore_sanity": frozenset({"INCHES"})}, "INCHES unknown; known are MILLIMETRES"),
     ],

@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
@@ -20,13 +20,13 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from vjepa_mpc.calibration.calibrator import Calibrator
 from vjepa_mpc.calibration.explain import explain_moves, explaining_config
 from vjepa_mpc.calibration.fit import RotationFit, fit_rotation, save_rotation
-from vjepa_mpc.calibration.route import RouteSettings
 from vjepa_mpc.controller.assembly import load_model
 from vjepa_mpc.controller.step import Step
 from vjepa_mpc.loop.control_loop import ControlLoop
+from vjepa_mpc.ros.calibrate.parameters import NODE, PARAMETERS, build_settings
 from vjepa_mpc.ros.common import process
-from vjepa_mpc.ros.parameters import settings as parameters
-from vjepa_mpc.ros.parameters.live import Entry, LiveParameters, Values
+from vjepa_mpc.ros.parameters.live import LiveParameters
+from vjepa_mpc.ros.parameters.planner import declare
 from vjepa_mpc.ros.planner.wiring import Wiring, require_interfaces
 from vjepa_mpc.safety.reasons import Reason, State
 from vjepa_mpc.safety.supervisor import Decision
@@ -35,36 +35,6 @@ WRITTEN, NOT_MADE, NOT_RELIABLE = 0, 1, 2
 STOP_TIMEOUT = 3.0  # seconds
 LOOK_PERIOD = 0.1  # seconds between looks at how it goes
 
-_ROUTE = RouteSettings()
-ENTRIES = (
-    Entry("output_file", "calibration.yaml", "Parameter file to write for the planner."),
-    Entry("move_length", _ROUTE.length, "Length of a move, in m.", 0.01, 0.2),
-    Entry("places", _ROUTE.places, "Around how many places the moves are made.", 1, 5),
-    Entry("spread", _ROUTE.spread, "From the start to the other places along each axis, in m.", 0.0, 0.5),
-    Entry("patience", 30.0, "Longest time without motion, whatever the reason, in s.", 1.0, 3600.0),
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class CalibrationSettings:
-    """The parameters that the planner does not have."""
-
-    output_file: str
-    route: RouteSettings
-    patience: float
-
-
-def build_settings(values: Values) -> CalibrationSettings:
-    """The snapshot of all values.
-
-    Raises:
-        ValueError: one is out of range.
-    """
-    if not values["output_file"]:
-        raise ValueError("output_file='': give the file to write, e.g. calibration.yaml")
-    route = RouteSettings(length=values["move_length"], places=values["places"], spread=values["spread"])
-    return CalibrationSettings(output_file=values["output_file"], route=route, patience=values["patience"])
-
 
 class CalibrateNode(LifecycleNode):
     """Makes the moves and fits the rotation; `calibrate` is the whole job."""
@@ -72,8 +42,8 @@ class CalibrateNode(LifecycleNode):
     def __init__(self) -> None:
         super().__init__("calibrate")
         locked = "the calibration is under way"
-        self._settings = parameters.declare(self, lambda: locked, lambda _: None).snapshot
-        own = LiveParameters(self, ENTRIES, build_settings, lambda: locked, lambda _: None)
+        self._settings = declare(self, lambda: locked, lambda _: None).snapshot
+        own = LiveParameters(self, PARAMETERS, build_settings, lambda: locked, lambda _: None)
         self._calibration = own.snapshot
         self._wiring: Wiring | None = None
         self._ended = threading.Event()
@@ -198,7 +168,7 @@ def move_table(planned: np.ndarray, made: np.ndarray, fit: RotationFit) -> str:
 
 def main(args: list[str] | None = None) -> int:
     """Entry point of the executable ``calibrate``."""
-    return process.run(CalibrateNode, args, work=CalibrateNode.calibrate)
+    return process.run(CalibrateNode, NODE, args, work=CalibrateNode.calibrate)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedE
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
+from vjepa_mpc.ros.parameters.arguments import NodeParameters, checked
 from vjepa_mpc.ros.parameters.live import ParameterError
 
 STOP_TIMEOUT = 3.0  # seconds for a callback that is under way
@@ -70,10 +71,13 @@ class RosLogHandler(logging.Handler):
 
 def run(
     make_node: Callable[[], R],
+    parameters: NodeParameters,
     args: Sequence[str] | None = None,
     work: Callable[[R, threading.Event], int] | None = None,
 ) -> int:
     """Run a node until SIGINT or SIGTERM; returns the exit status: 0, or 1 when a callback failed.
+
+    Parameters on the command line are checked against ``parameters`` first; a wrong one ends the process with one line.
 
     A node that has one job to do gives it as ``work``: it is called with the node and the event that a signal sets, and
     at its end the process ends, with its result as exit status.
@@ -88,8 +92,9 @@ def run(
     failures: list[Exception] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
-    rclpy.init(args=None if args is None else list(args), signal_handler_options=SignalHandlerOptions.NO)
     try:
+        with checked(sys.argv if args is None else args, parameters) as given:
+            rclpy.init(args=given, signal_handler_options=SignalHandlerOptions.NO)
         node = make_node()
     except ParameterError as error:
         print(f"cannot start: {error}", file=sys.stderr)

@@ -27,7 +27,7 @@ from vjepa_mpc.drivers.franka.hand import LibfrankaHand
 from vjepa_mpc.drivers.franka.libfranka import ArmState, LibfrankaArm, load_franky
 from vjepa_mpc.ros.common import process
 from vjepa_mpc.ros.common.conversions import pose_message, position_of, quaternion_of
-from vjepa_mpc.ros.franka.parameters import ENTRIES, DriverSettings, build_settings
+from vjepa_mpc.ros.franka.parameters import NODE, PARAMETERS, DriverSettings, build_settings
 from vjepa_mpc.ros.parameters.live import LiveParameters, ParameterError
 
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
@@ -52,7 +52,7 @@ class FrankaDriver(Node):
             raise ParameterError(str(error)) from error
         self._live: LiveParameters[DriverSettings] = LiveParameters(
             self,
-            ENTRIES,
+            PARAMETERS,
             build_settings,
             locked=lambda: "the driver is running; set it when starting the node",
             changed=lambda _: None,
@@ -62,7 +62,7 @@ class FrankaDriver(Node):
         self._ticks = 0
         self._arm = ArmLoop(lambda: LibfrankaArm(settings.arm, franky), self._publish_state, settings.arm)
         self._hand = None
-        if settings.hand is not None:
+        if settings.has_hand:
             self._hand = LibfrankaHand(lambda: franky.Gripper(settings.arm.robot_ip), settings.hand)
         self._pose_out = self.create_publisher(PoseStamped, "current_pose", qos_profile_sensor_data)
         self._joints_out = self.create_publisher(JointState, "joint_states", qos_profile_sensor_data)
@@ -181,7 +181,7 @@ class FrankaDriver(Node):
 
 def main(args: list[str] | None = None) -> int:
     """Entry point of the executable ``franka_driver``."""
-    return process.run(FrankaDriver, args)
+    return process.run(FrankaDriver, NODE, args)
 
 
 if __name__ == "__main__":

@@ -3,69 +3,23 @@
 from __future__ import annotations
 
 import array
-import math
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.node import Node
-from rclpy.parameter import Parameter
+from rclpy.parameter import Parameter as RosParameter
+
+from vjepa_mpc.options import Parameter
+from vjepa_mpc.ros.parameters.conversion import converted
+from vjepa_mpc.ros.parameters.yaml_text import parse
 
 S = TypeVar("S")
 Values = Mapping[str, Any]
 
-
-@dataclass(frozen=True)
-class Entry:
-    """One parameter.
-
-    Attributes:
-        name: as in `ros2 param set`.
-        default: also fixes the type; a tuple of floats is a double array. None: a double array without a default.
-        description: one line; the unit is in it.
-        low: least value of a number.
-        high: greatest value of a number.
-        choices: allowed strings.
-        open_choices: besides the choices, "package.module:Class" is allowed.
-        dynamic: may change at any time; others only while the node's owner admits it.
-    """
-
-    name: str
-    default: Any
-    description: str
-    low: float | None = None
-    high: float | None = None
-    choices: tuple[str, ...] = ()
-    open_choices: bool = False
-    dynamic: bool = False
-
-    def descriptor(self) -> ParameterDescriptor:
-        """What `ros2 param describe` shows."""
-        ranges: dict[str, Any] = {}
-        if isinstance(self.default, float) and self.low is not None:
-            ranges["floating_point_range"] = [FloatingPointRange(from_value=float(self.low), to_value=float(self.high))]
-        elif type(self.default) is int and self.low is not None:
-            ranges["integer_range"] = [IntegerRange(from_value=int(self.low), to_value=int(self.high), step=1)]
-        own = ", or package.module:Class" if self.open_choices else ""
-        constraints = [] if not self.choices else ["one of " + ", ".join(self.choices) + own]
-        constraints.append("dynamic" if self.dynamic else "static")
-        return ParameterDescriptor(
-            description=self.description, additional_constraints="; ".join(constraints), **ranges
-        )
-
-    def check(self, value: Any) -> None:
-        """Refuse what a descriptor cannot express.
-
-        Raises:
-            ValueError: not among the choices, or a number that is not finite.
-        """
-        if self.choices and value not in self.choices and not (self.open_choices and ":" in value):
-            raise ValueError(f"{self.name}={value!r}: use one of {', '.join(self.choices)}")
-        numbers = value if isinstance(value, tuple) else (value,)
-        if any(isinstance(number, float) and not math.isfinite(number) for number in numbers):
-            raise ValueError(f"{self.name}={value}: use finite numbers")
+_LARGEST_INTEGER = 2**63 - 1
 
 
 class ParameterError(ValueError):
@@ -80,7 +34,7 @@ class LiveParameters(Generic[S]):
 
     Args:
         node: whose parameters.
-        entries: what to declare.
+        parameters: what to declare.
         build: makes the snapshot from all values, or raises ValueError naming the values that do not fit together.
         locked: tells whether static parameters may not change now, as the reason to give; "" when they may.
         changed: called with a new snapshot after a change.
@@ -92,27 +46,47 @@ class LiveParameters(Generic[S]):
     def __init__(
         self,
         node: Node,
-        entries: Iterable[Entry],
+        parameters: Iterable[Parameter],
         build: Callable[[Values], S],
         locked: Callable[[], str],
         changed: Callable[[S], None],
     ) -> None:
-        self._entries = {entry.name: entry for entry in entries}
+        self._parameters = {parameter.name: parameter for parameter in parameters}
         self._build, self._locked, self._changed = build, locked, changed
         try:
-            self._values = {entry.name: _declare(node, entry) for entry in self._entries.values()}
+            self._values = {name: _declare(node, parameter) for name, parameter in self._parameters.items()}
             self.snapshot = self._checked(self._values)
         except (InvalidParameterTypeException, InvalidParameterValueException, ValueError) as error:
             raise ParameterError(str(error)) from error
         if hasattr(node, "add_post_set_parameters_callback"):
+            node.add_pre_set_parameters_callback(self._convert)
             node.add_on_set_parameters_callback(self._check)
             node.add_post_set_parameters_callback(self._apply)
         else:  # ROS 2 Humble
             node.add_on_set_parameters_callback(self._check_and_apply)
 
-    def _check(self, parameters: Sequence[Parameter]) -> SetParametersResult:
-        changes = self._changes(parameters)
-        static = [name for name in changes if not self._entries[name].dynamic and changes[name] != self._values[name]]
+    def _convert(self, given: list[RosParameter]) -> list[RosParameter]:
+        """Before ROS looks at types: whole numbers where real ones are wanted, and lists that mix both."""
+        return [self._as_declared(each) for each in given]
+
+    def _as_declared(self, given: RosParameter) -> RosParameter:
+        parameter = self._parameters.get(given.name)
+        if parameter is None:
+            return given
+        value = _plain(given.value)
+        if isinstance(value, str) and isinstance(parameter.default, tuple | None):
+            value = parse(value)  # `ros2 param set` sends a list that mixes whole and real numbers as text
+        try:
+            value = converted(parameter, value)
+        except ValueError:
+            return given  # refused in ROS's own words
+        return RosParameter(given.name, value=list(value) if isinstance(value, tuple) else value)
+
+    def _check(self, given: Sequence[RosParameter]) -> SetParametersResult:
+        changes = self._changes(given)
+        static = [
+            name for name in changes if not self._parameters[name].option.live and changes[name] != self._values[name]
+        ]
         try:
             if static and (reason := self._locked()):
                 raise ValueError(f"{', '.join(static)} cannot change now: {reason}")
@@ -121,33 +95,54 @@ class LiveParameters(Generic[S]):
             return SetParametersResult(successful=False, reason=str(error))
         return SetParametersResult(successful=True)
 
-    def _apply(self, parameters: Sequence[Parameter]) -> None:
-        changes = self._changes(parameters)
+    def _apply(self, given: Sequence[RosParameter]) -> None:
+        changes = self._changes(given)
         if changes:
             self._values = {**self._values, **changes}
             self.snapshot = self._build(self._values)
             self._changed(self.snapshot)
 
-    def _check_and_apply(self, parameters: Sequence[Parameter]) -> SetParametersResult:
-        result = self._check(parameters)
+    def _check_and_apply(self, given: Sequence[RosParameter]) -> SetParametersResult:
+        result = self._check(given)
         if result.successful:
-            self._apply(parameters)
+            self._apply(given)
         return result
 
     def _checked(self, values: Values) -> S:
         for name, value in values.items():
-            self._entries[name].check(value)
+            self._parameters[name].check(value)
         return self._build(values)
 
-    def _changes(self, parameters: Sequence[Parameter]) -> dict[str, Any]:
-        return {p.name: _plain(p.value) for p in parameters if p.name in self._entries}
+    def _changes(self, given: Sequence[RosParameter]) -> dict[str, Any]:
+        return {each.name: _plain(each.value) for each in given if each.name in self._parameters}
 
 
-def _declare(node: Node, entry: Entry) -> Any:
-    if entry.default is None:
-        return _plain(node.declare_parameter(entry.name, Parameter.Type.DOUBLE_ARRAY, entry.descriptor()).value)
-    default = list(entry.default) if isinstance(entry.default, tuple) else entry.default
-    return _plain(node.declare_parameter(entry.name, default, entry.descriptor()).value)
+def descriptor(parameter: Parameter) -> ParameterDescriptor:
+    """What `ros2 param describe` shows."""
+    details, ranges = parameter.option, {}
+    if isinstance(parameter.default, float) and (details.low, details.high) != (None, None):
+        most = sys.float_info.max
+        low, high = _bounds(details.low, details.high, most)
+        ranges["floating_point_range"] = [FloatingPointRange(from_value=float(low), to_value=float(high))]
+    elif type(parameter.default) is int and (details.low, details.high) != (None, None):
+        low, high = _bounds(details.low, details.high, _LARGEST_INTEGER)
+        ranges["integer_range"] = [IntegerRange(from_value=int(low), to_value=int(high), step=1)]
+    constraints = [f"one of {parameter.range}"] if details.allowed else []
+    constraints.append("live" if details.live else "static")
+    return ParameterDescriptor(
+        description=parameter.description, additional_constraints="; ".join(constraints), **ranges
+    )
+
+
+def _bounds(low: float | None, high: float | None, most: float) -> tuple[float, float]:
+    return -most if low is None else low, most if high is None else high
+
+
+def _declare(node: Node, parameter: Parameter) -> Any:
+    default: Any = list(parameter.default) if isinstance(parameter.default, tuple) else parameter.default
+    if default is None:
+        default = RosParameter.Type.DOUBLE_ARRAY
+    return _plain(node.declare_parameter(parameter.name, default, descriptor(parameter)).value)
 
 
 def _plain(value: Any) -> Any:

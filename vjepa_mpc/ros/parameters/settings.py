@@ -1,14 +1,15 @@
-"""The planner node's parameters as one frozen snapshot of what the core works with."""
+"""The planner node's parameters as one frozen snapshot of what the core works with.
+
+`Settings` is the one place that says which options the node has, under which prefixes and headings.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-from rclpy.node import Node
 
 from vjepa_mpc.controller.assembly import ModelSettings
 from vjepa_mpc.controller.gripper import GripperSettings
@@ -19,18 +20,19 @@ from vjepa_mpc.goals import endings
 from vjepa_mpc.goals.endings.interface import Ending
 from vjepa_mpc.loop.settings import LoopSettings
 from vjepa_mpc.motion.arm import MotionSettings
-from vjepa_mpc.motion.setpoints import SetpointSettings
-from vjepa_mpc.motion.settle import SettleSettings
-from vjepa_mpc.options import build
-from vjepa_mpc.planning import AgreementBounds, CEMConfig
+from vjepa_mpc.options import Parameter, build, group, option
+from vjepa_mpc.planning import PRESETS, AgreementBounds, CEMConfig
+from vjepa_mpc.registry import PartOptions
 from vjepa_mpc.ros.outputs.arm import OUTPUTS
 from vjepa_mpc.ros.outputs.gripper import GRIPPER_OUTPUTS
-from vjepa_mpc.ros.parameters.live import LiveParameters, Values
-from vjepa_mpc.ros.parameters.table import PRESET, entries
-from vjepa_mpc.safety.supervisor import SupervisorConfig
+from vjepa_mpc.ros.parameters.planner_table import PlannerSource
+from vjepa_mpc.safety.config import SupervisorConfig
 
-_AXES = {"x": 0, "y": 1, "z": 2, "gripper": 3}
-_PIN = re.compile(r"\s*(x|y|z|gripper)\s*=\s*([-+0-9.eE]+)\s*")
+DEFAULT_PRESET = "cpu"
+PRESET_DECIDES = "Planner"  # the section whose defaults depend on the preset
+EXECUTION_MODES = ("blocking", "pipelined")
+
+Values = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,18 +43,43 @@ class Topics:
         ValueError: another one is empty.
     """
 
-    image: str
-    pose: str
-    joint_states: str
-    motion_allowed: str
-    robot_state: str
-    target: str
-    gripper: str
+    image: str = option(
+        "image", "Topic of the camera images; with image_transport compressed, /compressed is appended to it."
+    )
+    pose: str = option("current_pose", "Topic of the measured end effector pose (PoseStamped).")
+    joint_states: str = option("joint_states", "Topic that carries the finger joint's position (JointState).")
+    motion_allowed: str = option(
+        "~/motion_allowed", "Topic on which others say whether the arm may move (Bool); nobody has to."
+    )
+    robot_state: str = option("", "Topic of the robot's mode (franka_msgs/FrankaRobotState); empty to ask nobody.")
+    target: str = option("target_pose", "Topic that set-points are published on, of the type that output says.")
+    gripper: str = option(
+        "gripper_position_controller/commands", "Topic or action of the gripper, as gripper_output says."
+    )
 
     def __post_init__(self) -> None:
         for field in fields(self):
             if not getattr(self, field.name) and field.name != "robot_state":
                 raise ValueError(f"topics.{field.name}='': give a topic name")
+
+
+class _Endings:
+    """The options of all endings as a source."""
+
+    def parameters(self, values: Values) -> Iterable[Parameter]:
+        """Of every ending in the folder."""
+        return endings.parameters()
+
+    def build(self, values: Values) -> tuple[Ending, ...]:
+        """The endings that are asked for."""
+        return endings.build(values)
+
+
+def _matrix(rows: tuple[float, ...]) -> np.ndarray:
+    """The 9 numbers of a rotation matrix, row by row, as [3, 3]."""
+    if len(rows) != 9:
+        raise ValueError(f"action_rotation has {len(rows)} numbers: give the 9 of a rotation matrix, row by row")
+    return check_rotation(np.reshape(rows, (3, 3)))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -61,172 +88,116 @@ class Settings:
 
     Attributes:
         endings: what ends a sub-goal that names nothing else.
+        output_options: the output's own, an instance of its ``Options``, or None; likewise gripper_options.
         supervisor: None while no workspace is given, which the node refuses to be activated without.
-        gripper_output: "commands" (a topic) or "action".
-        output_options: the output's own, an instance of its ``Options`` or None; likewise gripper_options.
-        integrates_velocities: see :class:`~vjepa_mpc.ros.outputs.interface.Output`.
-        gripper_joint: name in joint_states; "" when there is no feedback.
-        gripper_timeout: longest wait for the fingers after a command, seconds.
+
+    Raises:
+        ValueError: settings that do not fit together; the message names them.
     """
 
-    model: ModelSettings
-    agreement: AgreementBounds
-    autostart: bool
-    planner: CEMConfig
-    action_rotation: np.ndarray
-    endings: tuple[Ending, ...]
-    topics: Topics
-    output: str
-    output_options: Any
-    integrates_velocities: bool
-    frame_id: str
-    image_transport: str
-    execution: str
-    gripper: GripperSettings
-    gripper_output: str
-    gripper_options: Any
-    gripper_joint: str
-    finger: GripperJoint
-    gripper_timeout: float
-    setpoints: SetpointSettings
-    settle: SettleSettings
-    limits: MotionLimits
-    supervisor: SupervisorConfig | None
+    preset: str = option(
+        DEFAULT_PRESET,
+        "Values that the planner's parameters have unless they are given themselves.",
+        choices=lambda: tuple(PRESETS),
+        title="World model",
+    )
+    model: ModelSettings = group(ModelSettings)
+    agreement: AgreementBounds = group(AgreementBounds, "agreement.")
+    autostart: bool = option(True, "Configure and activate the node at start, without a lifecycle manager.")
+    planner: CEMConfig = group(PlannerSource(DEFAULT_PRESET), title=PRESET_DECIDES)
+    endings: tuple[Ending, ...] = group(_Endings(), title="Goals")
+    topics: Topics = group(Topics, "topics.", "Topics")
+    output: str = option(
+        "pose",
+        "Set-points as poses (PoseStamped), or as velocities for servo controllers (TwistStamped).",
+        choices=lambda: OUTPUTS.names,
+        open_choices=True,
+    )
+    output_options: Any = group(PartOptions(OUTPUTS, "output"))
+    gripper_output: str = option(
+        "commands",
+        "Finger positions on a topic (Float64MultiArray), or as goals of an action (control_msgs/GripperCommand).",
+        choices=lambda: GRIPPER_OUTPUTS.names,
+        open_choices=True,
+    )
+    gripper_options: Any = group(PartOptions(GRIPPER_OUTPUTS, "gripper_output", "gripper_"))
+    frame_id: str = option(
+        "base", "Name of the robot base frame, which measured poses must be in and set-points are in.", title="Robot"
+    )
+    image_transport: str = option("raw", "How camera images are sent.", choices=("raw", "compressed"))
+    gripper_joint: str = option(
+        "", "Name of the finger joint in joint_states; empty for no feedback: the last command then counts as reached."
+    )
+    finger: GripperJoint = group(GripperJoint, "gripper_joint_")
+    gripper: GripperSettings = group(GripperSettings, "gripper_")
+    action_rotation: np.ndarray = option(
+        text="Rotation matrix that planned moves are turned by, row by row, as camera calibration writes it.",
+        default_factory=lambda: np.eye(3),
+        to_plain=lambda matrix: tuple(matrix.ravel().tolist()),
+        from_plain=_matrix,
+    )
+    execution: str = option(
+        "blocking",
+        "blocking: plan while the arm is at rest; pipelined: plan the next action while the arm still moves.",
+        choices=EXECUTION_MODES,
+        title="Motion",
+    )
+    motion: MotionSettings = group(MotionSettings)
+    workspace: WorkspaceBox | None = group(WorkspaceBox, "workspace.")
+    limits: MotionLimits = group(MotionLimits, "limits.")
+    supervisor: SupervisorConfig | None = group(SupervisorConfig, title="Guards")
+
+    def __post_init__(self) -> None:
+        if not self.frame_id:
+            raise ValueError("frame_id='': give the robot base frame's name, e.g. fr3_link0")
+        # The supervisor refuses plans beyond max_step, so a planner that may go further would be refused all the time.
+        if self.planner.maxnorm > self.limits.max_step:
+            raise ValueError(
+                f"maxnorm={self.planner.maxnorm} > limits.max_step={self.limits.max_step}: the planner may not go "
+                "further than a step"
+            )
+        if self.execution == "pipelined" and self.motion.integrates:
+            raise ValueError(
+                f"execution=pipelined with output={self.output}: what the arm does not follow adds up while it never "
+                "rests; use blocking, or a controller that takes poses"
+            )
 
     @property
     def loop(self) -> LoopSettings:
         """The control loop's share."""
-        motion = MotionSettings(
-            setpoints=self.setpoints,
-            settle=self.settle,
-            finger_timeout=self.gripper_timeout,
-            integrates=self.integrates_velocities,
-        )
-        return LoopSettings(supervisor=self.supervisor, motion=motion, pipelined=self.execution == "pipelined")
-
-
-def declare(node: Node, locked: Callable[[], str], changed: Callable[[Settings], None]) -> LiveParameters[Settings]:
-    """Declare everything; the preset, which decides other defaults, first.
-
-    Raises:
-        ParameterError: the values that the node was started with are refused.
-    """
-    preset = LiveParameters(
-        node, [PRESET], lambda values: str(values["preset"]), lambda: "it only counts at start", _ignore
-    )
-    return LiveParameters(node, entries(preset.snapshot), build_settings, locked, changed)
+        return LoopSettings(supervisor=self.supervisor, motion=self.motion, pipelined=self.execution == "pipelined")
 
 
 def build_settings(values: Values) -> Settings:
-    """The snapshot of all values.
+    """The snapshot of all plain values.
 
     Raises:
         ValueError: values that do not fit together; the message names them.
     """
-    planner = planner_config(values)
-    limits = _group(MotionLimits, values, "limits.")
-    # The supervisor refuses plans beyond max_step, so a planner that may go further would be refused all the time.
-    if planner.maxnorm > limits.max_step:
-        raise ValueError(
-            f"maxnorm={planner.maxnorm} > limits.max_step={limits.max_step}: the planner may not go further than a step"
-        )
-    output, gripper_output = OUTPUTS.part(values["output"]), GRIPPER_OUTPUTS.part(values["gripper_output"])
-    if values["execution"] == "pipelined" and output.integrates_velocities:
-        raise ValueError(
-            f"execution=pipelined with output={values['output']}: what the arm does not follow adds up while it "
-            "never rests; use blocking, or a controller that takes poses"
-        )
-    if not values["frame_id"]:
-        raise ValueError("frame_id='': give the robot base frame's name, e.g. fr3_link0")
-    return Settings(
-        model=ModelSettings(**{field.name: values[field.name] for field in fields(ModelSettings)}),
-        agreement=_group(AgreementBounds, values, "agreement."),
-        autostart=values["autostart"],
-        planner=planner,
-        action_rotation=_rotation(values["action_rotation"]),
-        endings=endings.build(values),
-        topics=Topics(**{field.name: values[f"topics.{field.name}"] for field in fields(Topics)}),
-        output=values["output"],
-        output_options=_part_options(output, values, f"{values['output']}."),
-        integrates_velocities=output.integrates_velocities,
-        frame_id=values["frame_id"],
-        image_transport=values["image_transport"],
-        execution=values["execution"],
-        gripper=GripperSettings(mode=values["gripper_mode"], threshold=values["gripper_threshold"]),
-        gripper_output=values["gripper_output"],
-        gripper_options=_part_options(gripper_output, values, "gripper_"),
-        gripper_joint=values["gripper_joint"],
-        finger=GripperJoint(open_position=values["gripper_joint_open"], closed_position=values["gripper_joint_closed"]),
-        gripper_timeout=values["settle.gripper_timeout"],
-        setpoints=SetpointSettings(period=values["setpoint_period"], max_gap=values["setpoint_max_gap"]),
-        settle=_group(SettleSettings, values, "settle."),
-        limits=limits,
-        supervisor=_supervisor(values, limits),
-    )
+    workspace = _workspace(values)
+    supervisor = None if workspace is None else _supervisor(values, workspace)
+    integrates = OUTPUTS.part(values["output"]).integrates_velocities
+    motion = build(MotionSettings, values, integrates=integrates)
+    return build(Settings, values, workspace=workspace, supervisor=supervisor, motion=motion)
 
 
-def planner_config(values: Values) -> CEMConfig:
-    """The planner's part of the parameters.
-
-    Raises:
-        ValueError: e.g. ``topk=20 > samples=16``.
-    """
-    names = [field.name for field in fields(CEMConfig) if field.name in values and field.name not in _DIFFERENT]
-    return CEMConfig(
-        **{name: values[name] for name in names},
-        axis=_pins(values["axis"]),
-        close_gripper=None if values["close_gripper"] < 0 else values["close_gripper"],
-        **{name: values[name] or None for name in _ZERO_IS_NONE},
-    )
-
-
-# Fields for which a parameter's 0 means none, and those that are put otherwise or are no parameters.
-_ZERO_IS_NONE = ("deadline", "micro_batch", "memory_limit_mb")
-_DIFFERENT = (*_ZERO_IS_NONE, "axis", "close_gripper", "verbose")
-
-
-def _part_options(part: Any, values: Values, prefix: str) -> Any:
-    """The options of a part that a parameter chooses; None when it has none."""
-    return build(part.Options, values, prefix) if hasattr(part, "Options") else None
-
-
-def _pins(text: str) -> dict[int, float]:
-    pins = {}
-    for part in filter(None, (piece.strip() for piece in text.split(","))):
-        match = _PIN.fullmatch(part)
-        if match is None:
-            raise ValueError(f"axis={text!r}: '{part}' is not like z=0.0; names are {', '.join(_AXES)}")
-        try:
-            pins[_AXES[match[1]]] = float(match[2])
-        except ValueError:
-            raise ValueError(f"axis={text!r}: {match[2]} is not a number") from None
-    return pins
-
-
-def _rotation(rows: tuple[float, ...]) -> np.ndarray:
-    if len(rows) != 9:
-        raise ValueError(f"action_rotation has {len(rows)} numbers: give the 9 of a rotation matrix, row by row")
-    return check_rotation(np.reshape(rows, (3, 3)))
-
-
-def _supervisor(values: Values, limits: MotionLimits) -> SupervisorConfig | None:
-    corners = {side: values[f"workspace.{side}"] for side in ("lower", "upper")}
+def _workspace(values: Values) -> WorkspaceBox | None:
+    """The box; None if neither corner is given."""
+    corners = {side: values.get(f"workspace.{side}") for side in ("lower", "upper")}
     if corners["lower"] is None and corners["upper"] is None:
         return None
     for side, corner in corners.items():
         if corner is None or len(corner) != 3:
             raise ValueError(f"workspace.{side}={corner}: give both corners [x, y, z] in metres")
-    guards = {field.name: values[field.name] for field in fields(SupervisorConfig) if field.name in values}
-    words = (word.strip() for word in values["ignore_sanity"].split(","))
-    guards["ignore_sanity"] = frozenset(word for word in words if word)
+    return build(WorkspaceBox, values, "workspace.")
+
+
+def _supervisor(values: Values, workspace: WorkspaceBox) -> SupervisorConfig:
+    given = {
+        "frame_id": values["frame_id"],
+        "workspace": workspace,
+        "limits": build(MotionLimits, values, "limits."),
+    }
     if not values["gripper_joint"]:
-        guards["gripper_timeout"] = None
-    return SupervisorConfig(**guards, workspace=WorkspaceBox(**corners), limits=limits)
-
-
-def _group(kind: type, values: Values, prefix: str) -> Any:
-    return kind(**{field.name: values[prefix + field.name] for field in fields(kind) if prefix + field.name in values})
-
-
-def _ignore(_: object) -> None:
-    """The preset does not change."""
+        given["gripper_timeout"] = None
+    return build(SupervisorConfig, values, **given)

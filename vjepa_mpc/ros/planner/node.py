@@ -21,7 +21,7 @@ from vjepa_mpc.loop.control_loop import ControlLoop
 from vjepa_mpc.planning import Ranks
 from vjepa_mpc.ros.common import process
 from vjepa_mpc.ros.common.optional_interfaces import MissingInterfaceError
-from vjepa_mpc.ros.parameters import settings as parameters
+from vjepa_mpc.ros.parameters.planner import NODE, declare
 from vjepa_mpc.ros.parameters.settings import Settings
 from vjepa_mpc.ros.planner import diagnostics
 from vjepa_mpc.ros.planner.goal_setter import GoalSetter
@@ -44,7 +44,7 @@ class PlannerNode(LifecycleNode):
         self._wiring: Wiring | None = None
         self._controller: VisualMPC | None = None
         self._ending = False
-        self._settings = parameters.declare(self, self._lock_reason, self._on_settings)
+        self._settings = declare(self, self._lock_reason, self._on_settings)
         self._goals = GoalSetter(
             self,
             self._get_wiring,
@@ -196,7 +196,7 @@ def main(args: list[str] | None = None) -> int:
     with joined() as ranks:
         if ranks is not None and not ranks.leads:
             return plan_along(ranks)
-        return process.run(lambda: PlannerNode(ranks), args)
+        return process.run(lambda: PlannerNode(ranks), NODE, args)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 import numpy as np
 
 from vjepa_mpc.loop.job_queue import JobQueue
+from vjepa_mpc.options import check_options, option
 from vjepa_mpc.sim import FrankaSim
 
 if TYPE_CHECKING:  # only who serves libfranka needs what it is made of
@@ -30,14 +31,21 @@ class Rates:
         ValueError: a rate is not positive, or images are to come more often than poses.
     """
 
-    pose: float = 100.0
-    image: float = 15.0
-    real_time_factor: float = 1.0
+    real_time_factor: float = option(1.0, "Simulated seconds a second, if the machine keeps up.", low=0.01, high=100.0)
+    pose: float = option(
+        100.0,
+        "How often the simulator steps and publishes pose and joint states, in simulated time.",
+        unit="Hz",
+        low=10.0,
+        high=1000.0,
+        name="pose_rate",
+    )
+    image: float = option(
+        15.0, "How often a camera image comes, in simulated time.", unit="Hz", low=0.1, high=1000.0, name="image_rate"
+    )
 
     def __post_init__(self) -> None:
-        for name in ("pose", "image", "real_time_factor"):
-            if not 0.0 < getattr(self, name) < float("inf"):
-                raise ValueError(f"{name}={getattr(self, name)}: use a positive, finite number")
+        check_options(self)
         if self.image > self.pose:
             raise ValueError(f"image_rate={self.image} > pose_rate={self.pose}: the simulator steps at pose_rate")
 

@@ -33,7 +33,7 @@ from vjepa_mpc.ros.common import process
 from vjepa_mpc.ros.common.conversions import pose_message, position_of, quaternion_of
 from vjepa_mpc.ros.parameters.live import LiveParameters
 from vjepa_mpc.ros.sim.loop import SimLoop
-from vjepa_mpc.ros.sim.parameters import ENTRIES, SimSettings, build_settings
+from vjepa_mpc.ros.sim.parameters import NODE, PARAMETERS, SimSettings, build_settings
 from vjepa_mpc.sim import FrankaSim
 from vjepa_mpc.srv import RenderGoal
 
@@ -56,7 +56,7 @@ class SimNode(Node):
         super().__init__("sim_node")
         self._settings: LiveParameters[SimSettings] = LiveParameters(
             self,
-            ENTRIES,
+            PARAMETERS,
             build_settings,
             locked=lambda: "the simulator is running; set it when starting the node",
             changed=lambda _: None,
@@ -244,7 +244,7 @@ def _camera_info(sim: Simulator) -> CameraInfo:
 
 def main(args: list[str] | None = None) -> int:
     """Entry point of the executable ``sim_node``."""
-    return process.run(SimNode, args)
+    return process.run(SimNode, NODE, args)
 
 
 if __name__ == "__main__":

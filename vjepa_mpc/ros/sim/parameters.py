@@ -2,55 +2,71 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vjepa_mpc.ros.parameters.live import Entry, Values
+from vjepa_mpc.options import build, group, option, parameters
+from vjepa_mpc.ros.parameters.arguments import NodeParameters
+from vjepa_mpc.ros.parameters.live import Values
 from vjepa_mpc.ros.sim.loop import Rates
-from vjepa_mpc.sim import Camera, SimConfig
+from vjepa_mpc.sim import SimConfig
 
 if TYPE_CHECKING:
     from vjepa_mpc.ros.sim.loop import Simulator
 
-_RATES = {field.name: field.default for field in fields(Rates)}
-
-ENTRIES = (
-    Entry(
-        "real_time_factor",
-        _RATES["real_time_factor"],
-        "Simulated seconds a second, if the machine keeps up.",
-        0.01,
-        100.0,
-    ),
-    Entry("pose_rate", _RATES["pose"], "Steps, poses and joint states a simulated second.", 10.0, 1000.0),
-    Entry("image_rate", _RATES["image"], "Camera images a simulated second.", 0.1, 1000.0),
-    Entry("image_size", SimConfig().image_size, "Width and height of the images in pixels.", 16, 2048),
-    Entry("camera_turn", 0.0, "Degrees that the camera is turned around the scene.", -180.0, 180.0),
-    Entry("frame_id", "base", "Name of the robot base frame."),
-    Entry("libfranka_address", "", "Loopback address to serve as a Franka's controller; empty: target_pose moves it."),
-    Entry("publish_clock", False, "Publish simulated time on /clock."),
-    Entry("seed", 0, "Of the block's place at ~/reset when none is given.", 0, 2**31 - 1, dynamic=True),
-    Entry("start_pose", None, "Arm pose [x, y, z, rx, ry, rz, closedness] at ~/reset (m, rad).", dynamic=True),
-    Entry("block_position", None, "Block's place [x, y] at ~/reset, in m; without it: random from seed.", dynamic=True),
-    Entry("block_yaw", 0.0, "Block's yaw at ~/reset when its place is given, in rad.", -3.1416, 3.1416, dynamic=True),
-)
-
 
 @dataclass(frozen=True, kw_only=True)
 class SimSettings:
-    """A snapshot of the parameters."""
+    """A snapshot of the parameters.
 
-    frame_id: str
-    libfranka_address: str
-    publish_clock: bool
-    rates: Rates
-    config: SimConfig
-    seed: int
-    start_pose: tuple[float, ...] | None
-    block_position: tuple[float, ...] | None
-    block_yaw: float
+    Raises:
+        ValueError: values that do not fit together.
+    """
+
+    rates: Rates = group(Rates, title="Simulation")
+    config: SimConfig = group(SimConfig)
+    frame_id: str = option("base", "Name of the robot base frame.")
+    libfranka_address: str = option(
+        "",
+        "Loopback address at which the simulator serves as a Franka's controller; empty: the topic target_pose moves "
+        "the arm.",
+    )
+    publish_clock: bool = option(False, "Publish simulated time on /clock.")
+    seed: int = option(
+        0,
+        "Seed of the block's random place at ~/reset when none is given.",
+        low=0,
+        high=2**31 - 1,
+        live=True,
+        title="Scene",
+    )
+    start_pose: tuple[float, ...] | None = option(
+        None,
+        "Arm pose [x, y, z, rx, ry, rz, closedness] at ~/reset; without it the middle of the workspace.",
+        unit="m, rad",
+        live=True,
+    )
+    block_position: tuple[float, ...] | None = option(
+        None, "Place [x, y] of the block at ~/reset; without it a random one by seed.", unit="m", live=True
+    )
+    block_yaw: float = option(
+        0.0,
+        "Rotation of the block about the vertical at ~/reset, when its place is given.",
+        unit="rad",
+        low=-3.1416,
+        high=3.1416,
+        live=True,
+    )
+
+    def __post_init__(self) -> None:
+        for name, length in (("start_pose", 7), ("block_position", 2)):
+            value = getattr(self, name)
+            if value is not None and len(value) != length:
+                raise ValueError(f"{name}={value}: give {length} numbers")
+        if not self.frame_id:
+            raise ValueError("frame_id='': give the robot base frame's name, e.g. base")
 
     def reset(self, sim: Simulator) -> None:
         """Put arm and block where the parameters want them."""
@@ -63,25 +79,14 @@ class SimSettings:
         )
 
 
+PARAMETERS = parameters(SimSettings)
+NODE = NodeParameters("sim_node", lambda values: PARAMETERS)
+
+
 def build_settings(values: Values) -> SimSettings:
     """The snapshot of all values.
 
     Raises:
         ValueError: values that do not fit together.
     """
-    for name, length in (("start_pose", 7), ("block_position", 2)):
-        if values[name] is not None and len(values[name]) != length:
-            raise ValueError(f"{name}={values[name]}: give {length} numbers")
-    if not values["frame_id"]:
-        raise ValueError("frame_id='': give the robot base frame's name, e.g. base")
-    return SimSettings(
-        frame_id=values["frame_id"],
-        libfranka_address=values["libfranka_address"],
-        publish_clock=values["publish_clock"],
-        rates=Rates(pose=values["pose_rate"], image=values["image_rate"], real_time_factor=values["real_time_factor"]),
-        config=SimConfig(image_size=values["image_size"], camera=Camera(turn=values["camera_turn"])),
-        seed=values["seed"],
-        start_pose=values["start_pose"],
-        block_position=values["block_position"],
-        block_yaw=values["block_yaw"],
-    )
+    return build(SimSettings, values)

@@ -26,13 +26,14 @@ class PlanGuard(Guard):
     class Options(CellOptions):
         """When a plan is late or too old."""
 
-        plan_deadline: float = option(
+        replan_deadline: float = option(
             5.0,
             "A plan that takes longer, from its observation on, is late. It is still carried out, unless too many in a "
             "row are late.",
             unit="s",
             low=0.01,
             high=3600.0,
+            former=("plan_deadline",),
         )
         plan_max_age: float = option(
             10.0, "Oldest observation that a plan may be carried out on.", unit="s", low=0.01, high=3600.0
@@ -54,11 +55,11 @@ class PlanGuard(Guard):
     def _late(self, plan: Proposal, now: Now) -> Violation | None:
         """A late plan is good enough while its observation is not too old; several in a row are a fault."""
         options = self._options
-        late = plan.seconds > options.plan_deadline
+        late = plan.seconds > options.replan_deadline
         self.misses = self.misses + 1 if late else 0
         if self.misses >= options.max_deadline_misses:
             misses, self.misses = self.misses, 0
-            took = f"the last took {plan.seconds:.2f} s (deadline {options.plan_deadline:g} s)"
+            took = f"the last took {plan.seconds:.2f} s (deadline {options.replan_deadline:g} s)"
             return Violation(Reason.DEADLINE_MISSED, f"{misses} times; {took}")
         age = now.steady - plan.observed_at
         if age > options.plan_max_age:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from vjepa_mpc.ros.parameters.table import EXECUTION_MODES
+from vjepa_mpc.ros.parameters.settings import EXECUTION_MODES
 from vjepa_mpc.sim.tasks import TASKS
 from vjepa_mpc.tools.demo.episodes import Demo
 from vjepa_mpc.tools.demo.link import DemoLink, LinkError

@@ -1,0 +1,33 @@
+"""The planner node's parameters, declared to ROS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rclpy.node import Node
+
+from vjepa_mpc.options import Parameter, parameters
+from vjepa_mpc.ros.parameters.arguments import NodeParameters
+from vjepa_mpc.ros.parameters.live import LiveParameters
+from vjepa_mpc.ros.parameters.settings import Settings, build_settings
+
+
+def known(values: Mapping[str, Any]) -> tuple[Parameter, ...]:
+    """All parameters, given the values that are known: the preset decides defaults."""
+    return parameters(Settings, values=values)
+
+
+NODE = NodeParameters("planner_node", known)
+
+
+def declare(node: Node, locked: Callable[[], str], changed: Callable[[Settings], None]) -> LiveParameters[Settings]:
+    """Declare everything; the preset, which decides other defaults, first.
+
+    Raises:
+        ParameterError: the values that the node was started with are refused.
+    """
+    first = known({})[0]
+    preset = LiveParameters(node, [first], dict, lambda: "it only counts at start", lambda _: None).snapshot
+    others = [parameter for parameter in known(preset) if parameter.name != first.name]
+    return LiveParameters(node, others, lambda values: build_settings({**preset, **values}), locked, changed)
