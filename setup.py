@@ -41,6 +41,12 @@ POST_TRAIN = [
     "matplotlib>=3.9",  # the plot of a run
     "tensorboard>=2.16",  # its events
 ]
+DATA = [
+    "av>=12.0",  # decodes AV1, which LeRobot writes and OpenCV cannot read
+    "h5py>=3.10",
+    "pyarrow>=14.0",
+    "rosbags>=0.11",  # rosbag2 without ROS
+]
 DEV = [
     "mypy>=1.10",
     "psutil>=5.9",  # measures memory
@@ -70,11 +76,12 @@ setup(
     extras_require={
         "sim": SIM,
         "train": SIM,
+        "data": DATA,
         "libfranka": LIBFRANKA,
-        "post-train": POST_TRAIN,
+        "post-train": DATA + POST_TRAIN,
         "viz": VIZ,
         "dev": DEV,
-        "all": SIM + LIBFRANKA + POST_TRAIN + VIZ + DEV,
+        "all": SIM + DATA + LIBFRANKA + POST_TRAIN + VIZ + DEV,
     },
     entry_points={"console_scripts": ["vjepa-mpc = vjepa_mpc.tools.cli:main"]},
 )

@@ -51,10 +51,12 @@ def continue_branch(euler: Tensor, previous: Tensor) -> Tensor:
 
 
 def unflipped_euler(rotation: Rotation) -> np.ndarray:
-    """Euler angles [3] float64 with the roll in (-pi/2, 3 pi/2], where that of a gripper pointing down never flips."""
+    """Euler angles float64 [3], or [K, 3] of K rotations, with the roll in (-pi/2, 3 pi/2].
+
+    There the roll of a gripper that points down never flips.
+    """
     euler = rotation.as_euler("xyz")
-    if euler[0] <= -math.pi / 2:
-        euler[0] += 2 * math.pi
+    euler[..., 0] += np.where(euler[..., 0] <= -math.pi / 2, 2 * math.pi, 0.0)
     return euler
 
 

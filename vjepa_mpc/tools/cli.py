@@ -32,6 +32,7 @@ COMMANDS = {
         "vjepa_mpc.evaluation.compare_endings",
         "compare sub-goals that end by their budgets with ones that end by energy and plateau",
     ),
+    "data": ("vjepa_mpc.data.command", "look recordings of a robot over, or convert them"),
     "convert": ("vjepa_mpc.worldmodel.convert", "strip a checkpoint into safetensors with its config embedded"),
 }
 

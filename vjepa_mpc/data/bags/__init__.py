@@ -1,0 +1,1 @@
+"""rosbag2 folders without ROS: finding, reading and writing them."""

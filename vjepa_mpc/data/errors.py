@@ -1,0 +1,34 @@
+"""What goes wrong with recordings, in words, and the packages that only recordings need."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable
+from typing import Any
+
+
+class DataError(ValueError):
+    """A recording that cannot be used; the message says what is there and what to do."""
+
+
+class DataWarning(UserWarning):
+    """A recording of which something could not be used."""
+
+
+def needs(module: str) -> Any:
+    """The module of a package that belongs to the extra ``data``.
+
+    Raises:
+        DataError: it is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise DataError(f"these recordings need the package {error.name}: pip install 'vjepa_mpc[data]'") from error
+
+
+def listed(names: Iterable[object], most: int = 20) -> str:
+    """Names for a message: "a, b, c", cut after ``most`` of them; "nothing" for none."""
+    texts = [str(name) for name in names]
+    rest = f" and {len(texts) - most} more" if len(texts) > most else ""
+    return ", ".join(texts[:most]) + rest if texts else "nothing"
