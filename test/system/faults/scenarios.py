@@ -16,7 +16,7 @@ from support.setpoint_checks import ENGAGED
 from system.faults.case import LIMITS, TIMEOUT, Case, wait
 from system.faults.catalogue import ModelFault, StreamFault
 from vjepa_mpc.images import encode_png
-from vjepa_mpc.loop.control_loop import PUBLISHER_CHECK_PERIOD
+from vjepa_mpc.loop.deciding import PUBLISHER_CHECK_PERIOD
 
 
 def inject(case: Case, fault: StreamFault) -> None:

@@ -25,7 +25,7 @@ from system.faults import scenarios
 from system.faults.case import LIMITS, PERIOD, TIMEOUT, Case, python_path, wait
 from system.faults.catalogue import MODEL_FAULTS, STREAM_FAULTS, ModelFault, StreamFault
 from vjepa_mpc.images import encode_png
-from vjepa_mpc.loop.control_loop import PUBLISHER_CHECK_PERIOD
+from vjepa_mpc.loop.deciding import PUBLISHER_CHECK_PERIOD
 
 CASES = 30
 ELSEWHERE = START + np.array([0.0, -0.1, 0.03, 0.0, 0.0, 0.0, 0.0])
