@@ -162,6 +162,19 @@ def test_the_episode_is_named(three: list[Truth]) -> None:
     assert named(stamps_jump) == ("episode_1",)
 
 
+def test_quaternions_are_named_in_either_wrong_order(three: list[Truth]) -> None:
+    """Even when the tool hardly turns: it would point up, or be turned by half a turn."""
+    down = Rotation.from_euler("xyz", [np.pi, 0.01, 0.02]).as_quat()
+    quaternions = np.tile(down, (len(three[0].stamps), 1))
+    for order, stored in (("quaternion_wxyz", [0, 1, 2, 3]), ("quaternion_xyzw", [3, 0, 1, 2])):
+        made = recording(
+            three[0],
+            mapping=replace(IN_MEMORY, rotation=order),
+            poses=RawPoses(three[0].stamps, three[0].positions, quaternions[:, stored]),
+        )
+        assert "QUATERNION_ORDER" in [found.name for found in findings([made])]
+
+
 def test_a_remedy_in_the_mapping_ends_a_finding(three: list[Truth]) -> None:
     cures = {
         degrees: replace(EULER, angle_unit="deg"),

@@ -18,7 +18,7 @@ _OTHER = {"quaternion_xyzw": "quaternion_wxyz", "quaternion_wxyz": "quaternion_x
 class QuaternionOrder(Finding):
     """By how the tool stands: over a table it points down and turns about the vertical, whichever order is right.
 
-    Read in the wrong order, turns about the vertical become tilts, and the tool is turned by half a turn.
+    Read in the wrong order, turns about the vertical become tilts, and the tool points up, or is turned by half a turn.
     """
 
     name = "QUATERNION_ORDER"
@@ -43,7 +43,7 @@ class QuaternionOrder(Finding):
 
 
 def _stance(evidence: Sequence[Evidence], order: str) -> tuple[float, float]:
-    """Mean tilt of the tool from the vertical, and median of its turn about it, in radians."""
+    """Mean tilt of the tool from pointing down, and median of its turn about it, in radians."""
     tilts, turns = [], []
     for each in evidence:
         poses, mapping = each.episode.recording.poses, each.episode.recording.mapping
@@ -51,6 +51,6 @@ def _stance(evidence: Sequence[Evidence], order: str) -> tuple[float, float]:
         whole = whole[np.linalg.norm(whole, axis=1) > 1e-6]
         rotation = Rotation.from_quat(quaternions_of(whole, replace(mapping, rotation=order)))
         matrix = rotation.as_matrix()
-        tilts.append(np.arccos(np.clip(np.abs(matrix[:, 2, 2]), 0.0, 1.0)))
+        tilts.append(np.arccos(np.clip(-matrix[:, 2, 2], -1.0, 1.0)))
         turns.append(np.abs(np.arctan2(matrix[:, 1, 0], matrix[:, 0, 0])))
     return float(np.mean(np.concatenate(tilts))), float(np.median(np.concatenate(turns)))
