@@ -61,8 +61,9 @@ def generate_launch_description() -> LaunchDescription:
 def planner(context: LaunchContext) -> list[Node]:
     """The planner node, and set_goal when goal images are given."""
     value = {name: LaunchConfiguration(name).perform(context) for name in (*ARGUMENTS, *PARAMETERS)}
+    # Substitutions are converted to the type, texts are not.
     overrides = {
-        parameter: ParameterValue(value[argument], value_type=kind)
+        parameter: ParameterValue(LaunchConfiguration(argument), value_type=kind)
         for argument, (parameter, kind, _) in PARAMETERS.items()
         if value[argument]
     }

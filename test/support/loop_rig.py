@@ -89,6 +89,9 @@ class FakeNode:
         """A message comes in."""
         self.callbacks[topic][1](message)
 
+    def resolve_topic_name(self, topic: str) -> str:
+        return topic
+
     def get_publishers_info_by_topic(self, _: str) -> list[Any]:
         return []
 
@@ -199,9 +202,9 @@ class LoopRig:
 
 
 @contextmanager
-def running(built: Settings, **options: Any) -> Iterator[LoopRig]:
+def running(built: Settings, *, rig_type: type[LoopRig] = LoopRig, **options: Any) -> Iterator[LoopRig]:
     """A rig that is active."""
-    rig = LoopRig(built, **options)
+    rig = rig_type(built, **options)
     rig.loop.start()
     rig._arm.start()
     try:

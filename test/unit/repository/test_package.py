@@ -123,7 +123,7 @@ def test_interface_packages_are_declared() -> None:
         for module in imported_modules(path)
         if is_ros(module)
     }
-    optional = {"control_msgs", "cv_bridge", "ament_index_python", "vjepa_mpc"}  # used where they are installed
+    optional = {"control_msgs", "cv_bridge", "vjepa_mpc"}  # used where they are installed
     assert used - declared - optional == set()
 
 

@@ -101,9 +101,7 @@ class CalibrateNode(LifecycleNode):
         self._ended.set()
 
     def decided(self, decision: Decision) -> None:
-        """State or reason changed."""
-        if decision.state in (State.HOLDING, State.FAULT):
-            self.get_logger().warning(f"{decision.reason.name}: {decision.message}")
+        """The log has a line on it already."""
 
     # -- the job ----------------------------------------------------------------------------------------------------
 

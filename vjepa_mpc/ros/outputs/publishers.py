@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import attrgetter
+
 import numpy as np
 from geometry_msgs.msg import PoseArray
 from rclpy.lifecycle import LifecycleNode
@@ -27,12 +30,19 @@ UPRIGHT = np.array([0.0, 0.0, 0.0, 1.0])  # the quaternion of positions that are
 class Outputs:
     """Publishers. The set-points' one is a lifecycle node's: it is mute while the node is not active.
 
+    Args:
+        node: which publishes.
+        settings: what and where.
+        explain: a decision in words.
+
     Raises:
         MissingInterfaceError: a parameter asks for a package that is not installed.
     """
 
-    def __init__(self, node: LifecycleNode, settings: Settings) -> None:
-        self._node = node
+    def __init__(
+        self, node: LifecycleNode, settings: Settings, explain: Callable[[Decision], str] = attrgetter("message")
+    ) -> None:
+        self._node, self._explain = node, explain
         self._frame_id = settings.frame_id
         self._output: Output = OUTPUTS.part(settings.output)(settings.frame_id, settings.output_options)
         self._target = node.create_lifecycle_publisher(
@@ -64,7 +74,8 @@ class Outputs:
 
     def status(self, decision: Decision, goal_id: int, step: Step | None) -> None:
         """Say what the node does and why; ``step``: the newest planned one of this goal."""
-        message = PlanStatus(state=int(decision.state), reason=decision.reason.name, message=decision.message)
+        message = PlanStatus(state=int(decision.state), reason=decision.reason.name)
+        message.message = self._explain(decision)
         message.header.frame_id, message.header.stamp = self._frame_id, self._node.get_clock().now().to_msg()
         message.goal_id = goal_id
         if step is not None:

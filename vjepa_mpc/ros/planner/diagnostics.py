@@ -48,7 +48,9 @@ def configured(name: str, stamp: Time, loop: ControlLoop, inputs: Inputs) -> Dia
     if decision is None:
         return _array(name, stamp, DiagnosticStatus.OK, "starting", values)
     level = _LEVELS.get(decision.state, DiagnosticStatus.OK)
-    return _array(name, stamp, level, f"{decision.state.name}: {decision.reason.name}: {decision.message}", values)
+    return _array(
+        name, stamp, level, f"{decision.state.name}: {decision.reason.name}: {inputs.explain(decision)}", values
+    )
 
 
 def _array(name: str, stamp: Time, level: bytes, message: str, values: dict[str, str]) -> DiagnosticArray:

@@ -14,16 +14,21 @@ from std_msgs.msg import Bool, Float64MultiArray
 
 from vjepa_mpc.ros.common import optional_interfaces
 from vjepa_mpc.ros.common.conversions import position_of, quaternion_of, seconds
+from vjepa_mpc.ros.common.graph import describe_topic, publishers_of
 from vjepa_mpc.ros.parameters.settings import Settings
 from vjepa_mpc.ros.planner.proposals import Proposals
+from vjepa_mpc.safety.reasons import Reason
 from vjepa_mpc.safety.samples import GripperSample, ImageSample, PoseSample, image_digest
 from vjepa_mpc.safety.sanity import check_gripper_joint
+from vjepa_mpc.safety.supervisor import Decision
 
 # A reliable subscriber gets nothing from best-effort publishers, as franka_ros2's pose is; a best-effort one gets all.
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 # Of FrankaRobotState. In all its other modes the robot does not obey, or its user moves it by hand.
 MODE_PREFIX = "ROBOT_MODE_"
 MOVING_MODES = ("IDLE", "MOVE")
+POSE_TYPE = "geometry_msgs/msg/PoseStamped"
+IMAGE_TYPES = {False: "sensor_msgs/msg/Image", True: "sensor_msgs/msg/CompressedImage"}  # compressed or not
 
 
 class Inputs:
@@ -43,9 +48,11 @@ class Inputs:
         self._robot_mode: str | None = None
         self._node = node
         self._settings = settings
-        compressed = settings.image_transport == "compressed"
         topics = settings.topics
-        kind, image = (CompressedImage, f"{topics.image}/compressed") if compressed else (Image, topics.image)
+        # As image_transport does: the base name is remapped, and the transport's name is added to what it becomes.
+        self._image_topic, self._pose_topic = map(node.resolve_topic_name, (topics.image, topics.pose))
+        self._compressed = settings.image_transport == "compressed"
+        kind, image = (CompressedImage, self._compressed_topic) if self._compressed else (Image, self._image_topic)
         self._subscriptions = [
             # Poses come first when both are waiting, so that an image is never compared with an older pose.
             node.create_subscription(PoseStamped, topics.pose, self._on_pose, NEWEST),
@@ -62,6 +69,28 @@ class Inputs:
             self._subscriptions.append(
                 node.create_subscription(robot_state, topics.robot_state, self._on_robot_state, NEWEST)
             )
+
+    @property
+    def _compressed_topic(self) -> str:
+        return f"{self._image_topic}/compressed"
+
+    def explain(self, decision: Decision) -> str:
+        """A decision in words; of an input that has not come, who publishes on its topic now."""
+        if decision.reason is Reason.NO_POSE:
+            return f"{decision.message} Now {describe_topic(self._node, self._pose_topic, POSE_TYPE)}."
+        if decision.reason is Reason.NO_IMAGE:
+            return f"{decision.message} Now {self._describe_images()}."
+        return decision.message
+
+    def _describe_images(self) -> str:
+        topics = {False: self._image_topic, True: self._compressed_topic}
+        here, there = topics[self._compressed], topics[not self._compressed]
+        found = describe_topic(self._node, here, IMAGE_TYPES[self._compressed])
+        elsewhere = publishers_of(self._node, there)
+        if not elsewhere:
+            return found
+        other = "raw" if self._compressed else "compressed"
+        return f"{found}; {there} has {elsewhere}: is image_transport={other} meant?"
 
     @property
     def motion_allowed(self) -> bool | None:

@@ -11,6 +11,7 @@ from vjepa_mpc.ros.common import optional_interfaces
 from vjepa_mpc.ros.outputs.gripper import GRIPPER_OUTPUTS
 from vjepa_mpc.ros.outputs.publishers import Outputs
 from vjepa_mpc.ros.parameters.settings import Settings
+from vjepa_mpc.ros.planner.console import Console, Listeners
 from vjepa_mpc.ros.planner.inputs import Inputs
 
 
@@ -44,12 +45,14 @@ class Wiring:
     """
 
     def __init__(self, node: LifecycleNode, settings: Settings, controller: Controller, listener: Listener) -> None:
-        self.inputs, self.outputs = Inputs(node, settings), Outputs(node, settings)
+        self.inputs = Inputs(node, settings)
+        self.outputs = Outputs(node, settings, self.inputs.explain)
+        listeners = Listeners([listener, Console(node, self.inputs.explain)])
 
         def ros_seconds() -> float:
             return 1e-9 * node.get_clock().now().nanoseconds
 
-        self.loop = ControlLoop(settings.loop, controller, self.inputs, self.outputs, listener, ros_seconds)
+        self.loop = ControlLoop(settings.loop, controller, self.inputs, self.outputs, listeners, ros_seconds)
 
     def close(self, timeout: float) -> None:
         """Bring the arm to rest, end the threads, and end subscriptions and publishers."""

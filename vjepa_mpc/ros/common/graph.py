@@ -1,0 +1,38 @@
+"""What the ROS graph tells about a topic, in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
+
+
+def publishers_of(node: Node, topic: str) -> str:
+    """Who publishes on a topic, with which type and QoS; "" when nobody does."""
+    return ", ".join(_publisher(info) for info in node.get_publishers_info_by_topic(topic))
+
+
+def describe_topic(node: Node, topic: str, wanted: str) -> str:
+    """Who publishes on a topic that nothing has come over.
+
+    Args:
+        node: which looks.
+        topic: resolved name.
+        wanted: message type that the node subscribes to, such as "sensor_msgs/msg/Image".
+    """
+    infos = node.get_publishers_info_by_topic(topic)
+    if not infos:
+        return f"nobody publishes on {topic}"
+    others = [info for info in infos if info.topic_type != wanted]
+    mismatch = f", and {wanted} is wanted" if others else ""
+    count = f"{len(infos)} publisher{'s' if len(infos) > 1 else ''}"
+    return f"{topic} has {count} ({publishers_of(node, topic)}){mismatch}"
+
+
+def _publisher(info: Any) -> str:
+    name = f"{info.node_namespace.rstrip('/')}/{info.node_name}"
+    reliable = info.qos_profile.reliability == ReliabilityPolicy.RELIABLE
+    latched = info.qos_profile.durability == DurabilityPolicy.TRANSIENT_LOCAL
+    qos = f"{'reliable' if reliable else 'best effort'}, {'transient local' if latched else 'volatile'}"
+    return f"{name}: {info.topic_type}, {qos}"
