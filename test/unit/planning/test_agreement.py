@@ -69,6 +69,7 @@ def test_quantising_leaves_the_model_as_it_is_and_shares_the_encoder(model: VJEP
     assert isinstance(rounded.predictor.blocks[0].attn.qkv, quantised.CPUInt8Linear)
 
 
+@pytest.mark.slow
 def test_without_packed_layers_in_pytorch_int8_still_works(
     model: VJEPAWorldModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,6 +131,7 @@ def test_on_a_gpu(precision: str) -> None:
     assert measure_agreement(on_gpu, rounded, CONFIG).within(AgreementBounds())
 
 
+@pytest.mark.slow
 def test_the_gate_admits_int8_on_the_bundled_model_with_the_numbers(
     model: VJEPAWorldModel, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -140,6 +142,7 @@ def test_the_gate_admits_int8_on_the_bundled_model_with_the_numbers(
     assert "times as fast" in caplog.text
 
 
+@pytest.mark.slow
 def test_the_gate_refuses_a_broken_quantisation_with_the_numbers(
     model: VJEPAWorldModel, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
