@@ -50,7 +50,7 @@ DATA = [
 DEV = [
     "mypy>=1.10",
     "psutil>=5.9",  # measures memory
-    "pytest>=8.0",
+    "pytest>=8,<9",  # the plugin of launch_testing breaks on 9
     "pytest-timeout>=2.3",
     "ruff>=0.9",
     "types-PyYAML",

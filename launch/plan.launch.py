@@ -1,115 +1,115 @@
 """The planner, with the simulated arm (sim:=true) or for a real one.
 
 ros2 launch vjepa_mpc plan.launch.py sim:=true
-ros2 launch vjepa_mpc plan.launch.py robot:=/path/to/my_robot.yaml checkpoint:=/models/vjepa2-ac-vitg.pt
+ros2 launch vjepa_mpc plan.launch.py robot:=fr3_crisp workspace:=0.3,-0.25,0.05,0.65,0.25,0.45 \
+    checkpoint:=/models/vitg.safetensors
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from ament_index_python.packages import get_package_share_directory
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction
-from launch.conditions import IfCondition
+from launch.actions import GroupAction, IncludeLaunchDescription, LogInfo, OpaqueFunction
 from launch.launch_description_sources import PythonLaunchDescriptionSource
-from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
-from launch_ros.parameter_descriptions import ParameterValue
 
-SHARE = Path(get_package_share_directory("vjepa_mpc"))
+from vjepa_mpc.ros.launching import actions, layers
+from vjepa_mpc.ros.launching.arguments import PATHS, PLAN_ARGUMENTS, SIM_ARGUMENTS, is_true, parameters_of
+from vjepa_mpc.ros.launching.files import existing_file, existing_files, robot_profile, workspace
 
-# What is passed on as a parameter of the planner when it is given; its own default counts otherwise.
-PARAMETERS = {
-    "checkpoint": ("checkpoint", str, "World model: .safetensors or published .pt; empty: the bundled model."),
-    "device": ("device", str, "PyTorch device: auto, cpu, cuda, cuda:1 …"),
-    "autostart": ("autostart", bool, "Configure and activate at start: true or false."),
-    "image_topic": ("topics.image", str, "Camera images."),
-    "pose_topic": ("topics.pose", str, "Measured pose of the end effector (PoseStamped)."),
-    "target_topic": ("topics.target", str, "Where set-points go (PoseStamped)."),
-}
-ARGUMENTS = {
-    "sim": ("false", "Start the simulated arm, too."),
-    "robot": ("", "Robot profile: a name in config/robots, or a YAML file. Default: sim with sim:=true, else none."),
-    "namespace": ("", "Namespace of all nodes and topics."),
-    "params_file": (str(SHARE / "config" / "planner.yaml"), "Parameters of the planner."),
-    "sim_params_file": (str(SHARE / "config" / "sim.yaml"), "Parameters of the simulated arm."),
-    "calibration": ("", "Camera calibration: the YAML file that `calibrate` wrote."),
-    "goal_image": ("", "Goal images to start with: files on this machine, separated by commas."),
-}
+PLANNERS = "vjepa_mpc planners"  # where launch keeps the names of those that it has started
+INCLUDED = "vjepa_mpc planner"  # left behind by an include that is not in a group of its own
+OF_ONE_ARM = ("robot", "workspace", "params_file", "calibration")
 
 
 def generate_launch_description() -> LaunchDescription:
     """What `ros2 launch` runs."""
-    arguments = [
-        DeclareLaunchArgument(name, default_value=value, description=what) for name, (value, what) in ARGUMENTS.items()
-    ]
-    arguments += [
-        DeclareLaunchArgument(name, default_value="", description=what) for name, (_, _, what) in PARAMETERS.items()
-    ]
-    simulation = IncludeLaunchDescription(
-        PythonLaunchDescriptionSource(str(SHARE / "launch" / "sim.launch.py")),
-        launch_arguments={
-            "namespace": LaunchConfiguration("namespace"),
-            "sim_params_file": LaunchConfiguration("sim_params_file"),
-        }.items(),
-        condition=IfCondition(LaunchConfiguration("sim")),
-    )
-    return LaunchDescription([*arguments, OpaqueFunction(function=planner), simulation])
+    return LaunchDescription([*actions.declarations(PLAN_ARGUMENTS), OpaqueFunction(function=start)])
 
 
-def planner(context: LaunchContext) -> list[Node]:
-    """The planner node, and set_goal when goal images are given."""
-    value = {name: LaunchConfiguration(name).perform(context) for name in (*ARGUMENTS, *PARAMETERS)}
-    # Substitutions are converted to the type, texts are not.
-    overrides = {
-        parameter: ParameterValue(LaunchConfiguration(argument), value_type=kind)
-        for argument, (parameter, kind, _) in PARAMETERS.items()
-        if value[argument]
-    }
-    profile = robot_profile(value["robot"], value["sim"].lower() in ("true", "1"))
-    node = Node(
-        package="vjepa_mpc",
-        executable="planner_node",
-        name="planner_node",
-        namespace=value["namespace"],
-        output="screen",
-        parameters=[
-            value["params_file"],
-            *profile,
-            *calibration_file(value["calibration"]),
-            *([overrides] if overrides else []),
-        ],
-    )
-    if not value["goal_image"]:
-        return [node]
-    images = [part.strip() for part in value["goal_image"].split(",")]
-    first_goal = Node(
-        package="vjepa_mpc",
-        executable="set_goal",
-        namespace=value["namespace"],
-        output="screen",
-        arguments=[*images, "--remote", "--timeout", "120"],
-    )
-    return [node, first_goal]
+def start(context: LaunchContext) -> list[Any]:
+    """The planner, the first goal when goal images are given, and the simulated arm when it is wanted."""
+    value = actions.values_of(context, PLAN_ARGUMENTS, "plan.launch.py")
+    name = actions.node_name(context, value["namespace"], value["node_name"])
+    warnings = claim(context, name, value)
+    result = [*warnings, *planner(value, name), *first_goal(value)]
+    # launch leaves an include's arguments set. Another planner that is included later must not get this goal.
+    context.launch_configurations["goal_image"] = ""
+    return [*result, simulation(value)] if is_true(value["sim"]) else result
 
 
-def robot_profile(name: str, simulated: bool) -> list[str]:
-    """The YAML files of a robot profile: one or none."""
-    chosen = name or ("sim" if simulated else "")
-    if not chosen:
+def claim(context: LaunchContext, name: str, value: dict[str, str]) -> list[LogInfo]:
+    """Note the planner's name; warn of arguments that may have stayed from another planner's include.
+
+    Raises:
+        ValueError: another planner of this launch has the same name.
+    """
+    taken = context.get_locals_as_dict().get(PLANNERS, ())
+    if name in taken:
+        raise ValueError(f"two planners are called {name}: give each include a namespace of its own")
+    context.extend_globals({PLANNERS: (*taken, name)})
+    other = context.launch_configurations.get(INCLUDED, "")
+    context.launch_configurations[INCLUDED] = name
+    shared = ", ".join(f"{argument}:={value[argument]}" for argument in OF_ONE_ARM if value[argument])
+    if not (other and shared):
         return []
-    path = Path(chosen)
-    if path.suffix not in (".yaml", ".yml"):
-        path = SHARE / "config" / "robots" / f"{chosen}.yaml"
-    if not path.is_file():
-        known = ", ".join(sorted(file.stem for file in (SHARE / "config" / "robots").glob("*.yaml")))
-        raise FileNotFoundError(f"robot:={chosen}: {path} does not exist; give a YAML file or one of {known}")
-    return [str(path)]
+    return [
+        LogInfo(
+            msg=f"{name}: {shared} may have stayed from the include of {other}: launch leaves an include's arguments set. "
+            "Put each include into GroupAction(scoped=True, forwarding=False), as two_arms.launch.py does."
+        )
+    ]
 
 
-def calibration_file(name: str) -> list[str]:
-    """The YAML file of a camera calibration: one or none."""
-    if name and not Path(name).is_file():
-        raise FileNotFoundError(f"calibration:={name} does not exist; make it with `ros2 run vjepa_mpc calibrate`")
-    return [name] if name else []
+def planner(value: dict[str, str], name: str) -> list[Any]:
+    """The planner's node, and the lines that tell whose parameters count."""
+    files = parameter_files(value)
+    given = parameters_of(PLAN_ARGUMENTS, value)
+    given |= {path: str(existing_file(path, given[path])) for path in PATHS if path in given}
+    if value["workspace"]:
+        given |= workspace(value["workspace"])
+    says = actions.layers_of(files, name)
+    if given:
+        says.append(layers.from_arguments(given))
+    return actions.node(
+        "planner_node", name, value["node_name"], value["namespace"], value["log_level"], says, files
+    )
+
+
+def parameter_files(value: dict[str, str]) -> list[Path]:
+    """Package defaults, robot profile, the user's file, calibration: a later one counts more."""
+    files = [actions.CONFIG / "planner.yaml"]
+    robot = value["robot"] or ("sim" if is_true(value["sim"]) else "")
+    if robot:
+        files.append(robot_profile(robot, actions.CONFIG / "robots"))
+    if value["params_file"]:
+        files.append(existing_file("params_file", value["params_file"]))
+    if value["calibration"]:
+        remedy = "make it with `ros2 run vjepa_mpc calibrate`"
+        files.append(existing_file("calibration", value["calibration"], remedy))
+    return files
+
+
+def first_goal(value: dict[str, str]) -> list[Node]:
+    """set_goal, when goal images are given."""
+    images = existing_files("goal_image", value["goal_image"])
+    if not images:
+        return []
+    return [
+        Node(
+            package="vjepa_mpc",
+            executable="set_goal",
+            namespace=value["namespace"],
+            output="screen",
+            arguments=[*map(str, images), "--remote", "--timeout", "120", "--node", value["node_name"]],
+        )
+    ]
+
+
+def simulation(value: dict[str, str]) -> GroupAction:
+    """The simulated arm, by its own launch file."""
+    file = str(actions.SHARE / "launch" / "sim.launch.py")
+    arguments = {argument.name: value[argument.name] for argument in SIM_ARGUMENTS}
+    return GroupAction([IncludeLaunchDescription(PythonLaunchDescriptionSource(file), launch_arguments=arguments.items())])

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
-from ament_index_python.packages import get_package_share_directory
-from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument
-from launch.substitutions import LaunchConfiguration
-from launch_ros.actions import Node
+from launch import LaunchContext, LaunchDescription
+from launch.actions import OpaqueFunction
 
-SHARE = Path(get_package_share_directory("vjepa_mpc"))
+from vjepa_mpc.ros.launching import actions, layers
+from vjepa_mpc.ros.launching.arguments import SIM_ARGUMENTS, is_true
+from vjepa_mpc.ros.launching.files import existing_file
 
 
 def generate_launch_description() -> LaunchDescription:
     """What `ros2 launch` runs."""
-    return LaunchDescription(
-        [
-            DeclareLaunchArgument("namespace", default_value="", description="Namespace of the node and its topics."),
-            DeclareLaunchArgument(
-                "sim_params_file",
-                default_value=str(SHARE / "config" / "sim.yaml"),
-                description="Parameters of the simulated arm.",
-            ),
-            Node(
-                package="vjepa_mpc",
-                executable="sim_node",
-                name="sim_node",
-                namespace=LaunchConfiguration("namespace"),
-                output="screen",
-                parameters=[LaunchConfiguration("sim_params_file")],
-            ),
-        ]
-    )
+    return LaunchDescription([*actions.declarations(SIM_ARGUMENTS), OpaqueFunction(function=simulated_arm)])
+
+
+def simulated_arm(context: LaunchContext) -> list[Any]:
+    """The simulator's node."""
+    value = actions.values_of(context, SIM_ARGUMENTS, "sim.launch.py")
+    name = actions.node_name(context, value["namespace"], "sim_node")
+    files = [actions.CONFIG / "sim.yaml"]
+    if value["sim_params_file"]:
+        files.append(existing_file("sim_params_file", value["sim_params_file"]))
+    says = actions.layers_of(files, name)
+    if is_true(value["use_sim_time"]):
+        says.append(layers.from_arguments({"publish_clock": True}))  # whose time it is
+    return actions.node("sim_node", name, "sim_node", value["namespace"], value["log_level"], says, files)

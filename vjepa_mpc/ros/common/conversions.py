@@ -12,8 +12,6 @@ from builtin_interfaces.msg import Time
 from geometry_msgs.msg import PoseStamped, TwistStamped
 from std_msgs.msg import Float64MultiArray
 
-from vjepa_mpc.controller.step import check_proposals
-
 # What a proposals message is described by, and the most that the planner predicts of them beside its own candidates.
 PROPOSAL_DIMENSIONS = ("proposal", "step", "action")
 MAX_PROPOSALS, MAX_PROPOSED_STEPS = 1000, 64
@@ -62,6 +60,8 @@ def proposals_of(message: Float64MultiArray) -> np.ndarray:
     if shape[0] > MAX_PROPOSALS or shape[1] > MAX_PROPOSED_STEPS:
         most = f"{MAX_PROPOSALS} of {MAX_PROPOSED_STEPS} steps"
         raise ValueError(f"{shape[0]} proposals of {shape[1]} steps are more than {most}: send the best ones")
+    from vjepa_mpc.controller.step import check_proposals  # loads torch, which most of the nodes can do without
+
     return check_proposals(np.array(message.data).reshape(shape))
 
 

@@ -15,6 +15,8 @@ from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedE
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
+from vjepa_mpc.ros.common import executable
+from vjepa_mpc.ros.common.launch_watch import end_with_launch
 from vjepa_mpc.ros.parameters.arguments import NodeParameters, checked
 from vjepa_mpc.ros.parameters.live import ParameterError
 
@@ -75,7 +77,7 @@ def run(
     args: Sequence[str] | None = None,
     work: Callable[[R, threading.Event], int] | None = None,
 ) -> int:
-    """Run a node until SIGINT or SIGTERM; returns the exit status: 0, or 1 when a callback failed.
+    """Run a node until SIGINT, SIGTERM, SIGHUP or the end of its launch; the exit status: 0, 1 when a callback failed.
 
     Parameters on the command line are checked against ``parameters`` first; a wrong one ends the process with one line.
 
@@ -90,8 +92,10 @@ def run(
     sys.setswitchinterval(0.0005)
     stopping = threading.Event()
     failures: list[Exception] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopping.set())
+    for number in executable.SIGNALS:
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            signal.signal(number, lambda *_: stopping.set())
+    end_with_launch(stopping)
     try:
         with checked(sys.argv if args is None else args, parameters) as given:
             rclpy.init(args=given, signal_handler_options=SignalHandlerOptions.NO)
@@ -101,12 +105,14 @@ def run(
         rclpy.try_shutdown()
         return 1
     logging.getLogger().handlers = [RosLogHandler(node.get_logger())]
+    logging.getLogger("vjepa_mpc").setLevel(int(node.get_logger().get_effective_level()))  # as --log-level says
     executor = SingleThreadedExecutor()
     executor.add_node(cast(Node, node))
     spinner = threading.Thread(target=_spin, args=(executor, stopping, failures), name="executor")
     spinner.start()
     try:
-        node.start()
+        if not stopping.is_set():
+            node.start()
         if work is None:
             stopping.wait()
             status = 0

@@ -1,0 +1,132 @@
+"""Files that launch arguments name: found, with ``~`` expanded, or refused."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from vjepa_mpc.geometry.limits import WorkspaceBox
+
+FARTHEST = 3.0  # metres; no arm of this kind reaches half as far, so larger numbers are in another unit
+CORNERS = ("workspace.lower", "workspace.upper")
+
+
+def existing_file(argument: str, text: str, remedy: str = "check its spelling") -> Path:
+    """The absolute path of a file that an argument names.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    path = Path(os.path.expanduser(text.strip())).absolute()
+    if not path.exists():
+        raise FileNotFoundError(f"{argument}:={text}: {path} does not exist; {remedy}")
+    return path
+
+
+def existing_files(argument: str, text: str) -> list[Path]:
+    """The same for files that are separated by commas."""
+    return [existing_file(argument, part) for part in text.split(",") if part.strip()]
+
+
+def robot_profile(robot: str, folder: Path) -> Path:
+    """The YAML file of a robot profile, which is named or given as a file.
+
+    Raises:
+        FileNotFoundError: there is none; the message lists the profiles.
+    """
+    if robot.endswith((".yaml", ".yml")):
+        return existing_file("robot", robot)
+    path = folder / f"{robot}.yaml"
+    if not path.is_file():
+        known = sorted(file.stem for file in folder.glob("*.yaml"))
+        near = difflib.get_close_matches(robot, known, 1)
+        hint = f"did you mean {near[0]}?" if near else f"give a YAML file or one of {', '.join(known)}"
+        raise FileNotFoundError(f"robot:={robot}: there is no such profile; {hint}")
+    return path
+
+
+def workspace(text: str) -> dict[str, list[float]]:
+    """The planner's workspace parameters from six numbers, or from the file that `teach_workspace` wrote.
+
+    Raises:
+        FileNotFoundError: no numbers, and there is no such file.
+        ValueError: no box in metres.
+    """
+    numbers = _numbers(text)
+    if numbers is None:
+        path = existing_file(
+            "workspace", text, "give six numbers, x,y,z of the lower corner and then of the upper one, or a YAML file"
+        )
+        numbers = _corners_in(path)
+    if len(numbers) != 6:
+        raise ValueError(
+            f"workspace:={text}: these are {len(numbers)} numbers; give six, x,y,z of the lower corner and then of the "
+            "upper one, e.g. workspace:=0.3,-0.25,0.05,0.65,0.25,0.45"
+        )
+    if any(abs(number) > FARTHEST for number in numbers):
+        raise ValueError(f"workspace:={text}: no arm reaches that far; give metres")
+    box = WorkspaceBox(lower=tuple(numbers[:3]), upper=tuple(numbers[3:]))
+    return dict(zip(CORNERS, (list(box.lower), list(box.upper)), strict=True))
+
+
+def _numbers(text: str) -> list[float] | None:
+    try:
+        return [float(part) for part in re.split(r"[\s,;\[\]]+", text) if part]
+    except ValueError:
+        return None
+
+
+def _corners_in(path: Path) -> list[float]:
+    found: dict[str, Any] = {}
+    for section in read_sections(path).values():
+        found |= {name: section[name] for name in CORNERS if name in section}
+    if len(found) != len(CORNERS):
+        raise ValueError(f"workspace:={path}: it does not state {' and '.join(CORNERS)}")
+    return [float(number) for name in CORNERS for number in found[name]]
+
+
+def read_sections(path: Path) -> dict[str, dict[str, Any]]:
+    """The parameters in a ROS parameter file, by the node (pattern) that they are for; nested names joined by dots.
+
+    Raises:
+        ValueError: the file cannot be read, or is no parameter file.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} cannot be read: {error}") from error
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+    sections: dict[str, dict[str, Any]] = {}
+    _collect(content, "", sections)
+    if not sections:
+        raise ValueError(f"{path} has no ros__parameters; it should begin with /**: and, indented, ros__parameters:")
+    return sections
+
+
+def _collect(content: Any, name: str, sections: dict[str, dict[str, Any]]) -> None:
+    if not isinstance(content, Mapping):
+        return
+    for key, value in content.items():
+        if key == "ros__parameters":
+            sections.setdefault(name or "/", {}).update(_flat(value or {}))
+        else:
+            _collect(value, f"{name}/{str(key).strip('/')}", sections)
+
+
+def _flat(values: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(values, Mapping):
+        return {}
+    result: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            result |= _flat(value, f"{prefix}{name}.")
+        else:
+            result[f"{prefix}{name}"] = value
+    return result

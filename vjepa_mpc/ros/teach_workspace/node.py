@@ -1,0 +1,152 @@
+"""Measure the workspace box: start this, lead the arm by hand to all corners of where it may work, press Ctrl-C.
+
+Only listens. Exit status: 0 written, 1 no pose came, 2 the box cannot be used, or the arguments cannot; nothing is
+written then.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ament_index_python.packages import get_package_share_directory
+from geometry_msgs.msg import PoseStamped
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.utilities import remove_ros_args
+
+from vjepa_mpc.ros.common import process
+from vjepa_mpc.ros.common.conversions import position_of
+from vjepa_mpc.ros.launching.files import read_sections, robot_profile
+from vjepa_mpc.ros.teach_workspace.box import MeasuredBox, write_box
+
+WRITTEN, NO_POSE, NOT_USABLE = 0, 1, 2
+NEWEST = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)  # hears every publisher
+SHOW_PERIOD = 1.0  # seconds between lines
+WARNING_PERIOD = 2.0  # seconds
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    result = argparse.ArgumentParser(prog="teach_workspace", description=__doc__.partition("\n")[0])
+    result.add_argument("--robot", default="", help="robot profile that names topic and frame: a name or a YAML file")
+    result.add_argument("--pose-topic", default="", help="topic of the measured pose (default: the profile's)")
+    result.add_argument("--frame", default="", help="robot base frame (default: the profile's, else the poses' own)")
+    result.add_argument("--output", default="workspace.yaml", help="file to write (default: %(default)s)")
+    result.add_argument("--timeout", type=float, default=10.0, help="seconds to wait for the first pose")
+    return result
+
+
+def with_profile(arguments: argparse.Namespace) -> argparse.Namespace:
+    """The arguments, completed by the robot profile.
+
+    Raises:
+        FileNotFoundError: there is no such profile.
+        ValueError: it is no parameter file.
+    """
+    stated: dict[str, Any] = {}
+    if arguments.robot:
+        folder = Path(get_package_share_directory("vjepa_mpc")) / "config" / "robots"
+        for section in read_sections(robot_profile(arguments.robot, folder)).values():
+            stated |= section
+    arguments.pose_topic = arguments.pose_topic or stated.get("topics.pose", "current_pose")
+    arguments.frame = arguments.frame or stated.get("frame_id", "")
+    arguments.output = os.path.expanduser(arguments.output)
+    return arguments
+
+
+class TeachWorkspaceNode(Node):
+    """Listens to the measured pose; `teach` is the whole job."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        super().__init__("teach_workspace")
+        self._arguments = arguments
+        self._frame = arguments.frame
+        self._box = MeasuredBox()
+        self._heard = False
+        self._subscription = self.create_subscription(PoseStamped, arguments.pose_topic, self._on_pose, NEWEST)
+
+    def start(self) -> None:
+        """Nothing to start: the subscription is there."""
+
+    def stop(self) -> bool:
+        """Nothing to end."""
+        return True
+
+    def _on_pose(self, message: PoseStamped) -> None:
+        self._heard = True
+        frame = message.header.frame_id
+        self._frame = self._frame or frame
+        try:
+            if frame != self._frame:
+                raise ValueError(f"the pose is in frame '{frame}', not in '{self._frame}'; name it by --frame")
+            self._box.add(position_of(message))
+        except ValueError as error:
+            self.get_logger().warning(f"pose ignored: {error}", throttle_duration_sec=WARNING_PERIOD)
+
+    def teach(self, stopping: threading.Event) -> int:
+        """Measure until ``stopping`` is set, then write; returns the exit status."""
+        if not self._wait_for_pose(stopping):
+            return NO_POSE
+        print("Lead the arm to all corners of where it may work, low and high. Ctrl-C ends and writes.", flush=True)
+        shown = ""
+        while not stopping.wait(SHOW_PERIOD):
+            if str(self._box) != shown:
+                shown = str(self._box)
+                print(shown, flush=True)
+        return self._write()
+
+    def _wait_for_pose(self, stopping: threading.Event) -> bool:
+        deadline = time.monotonic() + self._arguments.timeout
+        while not self._heard:
+            if stopping.wait(0.05):
+                print("interrupted before a pose came; nothing was written", file=sys.stderr)
+                return False
+            if time.monotonic() > deadline:
+                print(self._silence(), file=sys.stderr)
+                return False
+        return True
+
+    def _silence(self) -> str:
+        topic = self._subscription.topic_name
+        publishers = self.get_publishers_info_by_topic(topic)
+        found = ", ".join(f"{one.node_name} ({one.topic_type})" for one in publishers) or "nobody"
+        return (
+            f"no geometry_msgs/msg/PoseStamped on {topic} in {self._arguments.timeout:g} s; it is published by {found}. "
+            "Name the topic of the measured pose by --pose-topic, or the profile by --robot, and start the controller."
+        )
+
+    def _write(self) -> int:
+        output = Path(self._arguments.output)
+        try:
+            box = self._box.box()
+            write_box(output, box, self._frame)
+        except (ValueError, OSError) as error:
+            print(f"{output} is not written: {error}", file=sys.stderr)
+            return NOT_USABLE
+        print(f"{self._box}\n{output} written. Start the planner with it:")
+        robot = f" robot:={self._arguments.robot}" if self._arguments.robot else ""
+        print(f"  ros2 launch vjepa_mpc plan.launch.py{robot} workspace:={shlex.quote(str(output))}")
+        return WRITTEN
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Entry point of the executable ``teach_workspace``."""
+    argv = list(sys.argv if args is None else args)
+    try:
+        arguments = with_profile(parser().parse_args(remove_ros_args(argv)[1:]))
+    except (FileNotFoundError, ValueError) as error:
+        print(f"teach_workspace: {error}", file=sys.stderr)
+        return NOT_USABLE
+    return process.run(lambda: TeachWorkspaceNode(arguments), argv, work=TeachWorkspaceNode.teach)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
