@@ -57,8 +57,8 @@ def claim(context: LaunchContext, name: str, value: dict[str, str]) -> list[LogI
         return []
     return [
         LogInfo(
-            msg=f"{name}: {shared} may have stayed from the include of {other}: launch leaves an include's arguments set. "
-            "Put each include into GroupAction(scoped=True, forwarding=False), as two_arms.launch.py does."
+            msg=f"{name}: {shared} may have stayed from the include of {other}: launch leaves an include's "
+            "arguments set. Put each include into GroupAction(scoped=True, forwarding=False), as two_arms.launch.py does."
         )
     ]
 
@@ -73,9 +73,7 @@ def planner(value: dict[str, str], name: str) -> list[Any]:
     says = actions.layers_of(files, name)
     if given:
         says.append(layers.from_arguments(given))
-    return actions.node(
-        "planner_node", name, value["node_name"], value["namespace"], value["log_level"], says, files
-    )
+    return actions.node("planner_node", name, value["node_name"], value["namespace"], value["log_level"], says, files)
 
 
 def parameter_files(value: dict[str, str]) -> list[Path]:
@@ -112,4 +110,6 @@ def simulation(value: dict[str, str]) -> GroupAction:
     """The simulated arm, by its own launch file."""
     file = str(actions.SHARE / "launch" / "sim.launch.py")
     arguments = {argument.name: value[argument.name] for argument in SIM_ARGUMENTS}
-    return GroupAction([IncludeLaunchDescription(PythonLaunchDescriptionSource(file), launch_arguments=arguments.items())])
+    return GroupAction(
+        [IncludeLaunchDescription(PythonLaunchDescriptionSource(file), launch_arguments=arguments.items())]
+    )

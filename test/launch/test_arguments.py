@@ -1,93 +1,177 @@
-"""Every launch argument takes real values, whether a launch file in Python, XML or YAML includes ours."""
+"""Every launch argument with a real value, through includes from Python, XML and YAML: what the nodes are given."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-pytest.importorskip("launch", reason="launch is not installed (it comes with ROS 2, not from PyPI)")
 pytest.importorskip("launch_ros", reason="launch_ros is not installed (it comes with ROS 2, not from PyPI)")
 
-from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
+from ament_index_python.packages import get_package_share_directory
+from launch.actions import GroupAction, IncludeLaunchDescription
+from launch.launch_description_sources import AnyLaunchDescriptionSource
+
+from support.launching import nodes_of, parameters_given
+from vjepa_mpc.ros.launching.arguments import BOOLEANS, PLAN_ARGUMENTS
+
+SHARE = Path(get_package_share_directory("vjepa_mpc"))
+PLAN = SHARE / "launch" / "plan.launch.py"
+FORMATS = {
+    "launch.py": """
+from launch import LaunchDescription
 from launch.actions import IncludeLaunchDescription
-from launch.frontend import Parser
 from launch.launch_description_sources import PythonLaunchDescriptionSource
-from launch_ros.actions import Node
-
-pytestmark = pytest.mark.ros
-
-PLAN = Path(__file__).resolve().parents[2] / "launch/plan.launch.py"
-VALUES = {
-    "autostart": ("false", "autostart", False),
-    "checkpoint": ("/models/ac.safetensors", "checkpoint", "/models/ac.safetensors"),
-    "device": ("cuda:1", "device", "cuda:1"),
-    "image_topic": ("camera/color/image_raw", "topics.image", "camera/color/image_raw"),
-    "pose_topic": ("current_pose", "topics.pose", "current_pose"),
-    "target_topic": ("target_frame", "topics.target", "target_frame"),
+def generate_launch_description():
+    source = PythonLaunchDescriptionSource({plan!r})
+    return LaunchDescription([IncludeLaunchDescription(source, launch_arguments={arguments!r}.items())])
+""",
+    "launch.xml": '<launch><include file="{plan}">{xml}</include></launch>',
+    "launch.yaml": "launch:\n- include:\n    file: {plan}\n    arg:\n{yaml}",
 }
 
 
-def python_include(arguments: dict[str, str]) -> LaunchDescription:
-    source = PythonLaunchDescriptionSource(str(PLAN))
-    return LaunchDescription([IncludeLaunchDescription(source, launch_arguments=arguments.items())])
+@pytest.fixture
+def values(tmp_path: Path) -> dict[str, str]:
+    """A value other than the default for every argument of plan.launch.py."""
+    files = {}
+    for name, content in {
+        "params_file": "/**: {ros__parameters: {samples: 7, limits.linear_speed: 0.05}}",
+        "sim_params_file": "/**: {ros__parameters: {image_rate: 3.0}}",
+        "calibration": "/**: {ros__parameters: {action_rotation: [0.0, 1.0, 0.0, -1.0, 0.0, 0.0, 0.0, 0.0, 1.0]}}",
+        "checkpoint": "",
+        "goal_image": "",
+    }.items():
+        (tmp_path / f"{name}.yaml").write_text(content)
+        files[name] = str(tmp_path / f"{name}.yaml")
+    return {
+        **files,
+        "sim": "true",
+        "robot": "fr3_crisp",
+        "workspace": "0.3,-0.25,0.05,0.65,0.25,0.45",
+        "namespace": "left",
+        "node_name": "mpc",
+        "use_sim_time": "true",
+        "log_level": "warn",
+        "device": "cuda:1",
+        "autostart": "false",
+        "image_topic": "/cam/image",
+        "pose_topic": "pose",
+        "target_topic": "target",
+    }
 
 
-def xml_include(arguments: dict[str, str]) -> LaunchDescription:
-    given = "".join(f'<arg name="{name}" value="{value}"/>' for name, value in arguments.items())
-    return parsed(f'<launch><include file="{PLAN}">{given}</include></launch>')
+def included(folder: Path, kind: str, arguments: dict[str, str], plan: Path = PLAN) -> IncludeLaunchDescription:
+    """A launch file of this kind that includes ours with these arguments."""
+    path = folder / f"user.{kind}"
+    xml = "".join(f'<arg name="{name}" value="{value}"/>' for name, value in arguments.items())
+    yaml = "".join(f'    - {{name: "{name}", value: "{value}"}}\n' for name, value in arguments.items())
+    path.write_text(FORMATS[kind].format(plan=str(plan), arguments=arguments, xml=xml, yaml=yaml))
+    return IncludeLaunchDescription(AnyLaunchDescriptionSource(str(path)))
 
 
-def yaml_include(arguments: dict[str, str]) -> LaunchDescription:
-    given = [{"name": name, "value": value} for name, value in arguments.items()]
-    return parsed(yaml.safe_dump({"launch": [{"include": {"file": str(PLAN), "arg": given}}]}))
+def by_executable(nodes: list[Any]) -> dict[str, Any]:
+    return {node.node_executable: node for node in nodes}
 
 
-def parsed(text: str) -> LaunchDescription:
-    root, parser = Parser.load(io.StringIO(text))
-    return parser.parse_description(root)
+def command(node: Any) -> str:
+    """With parameter files, as far as it needs no running process."""
+    return " ".join(part.text for group in node.cmd for part in group if hasattr(part, "text"))
 
 
-INCLUDES = {"Python": python_include, "XML": xml_include, "YAML": yaml_include}
+@pytest.mark.parametrize("kind", FORMATS)
+def test_every_argument_reaches_its_node(tmp_path: Path, kind: str, values: dict[str, str]) -> None:
+    assert set(values) == {argument.name for argument in PLAN_ARGUMENTS}
+    nodes = by_executable(nodes_of(included(tmp_path, kind, values)))
+    assert set(nodes) == {"planner_node", "set_goal", "sim_node"}
+    planner = parameters_given(nodes["planner_node"])
+    assert (
+        planner.items()
+        >= {
+            "checkpoint": values["checkpoint"],
+            "samples": 7,
+            "limits.linear_speed": 0.05,
+            "workspace.lower": [0.3, -0.25, 0.05],
+            "workspace.upper": [0.65, 0.25, 0.45],
+            "use_sim_time": True,
+            "device": "cuda:1",
+            "autostart": False,
+            "topics.image": "/cam/image",
+            "topics.pose": "pose",
+            "topics.target": "target",
+            "preset": "paper",  # of the profile
+        }.items()
+    )
+    assert planner["action_rotation"][1] == 1.0
+    assert nodes["planner_node"].node_name == "/left/mpc"
+    assert "--log-level left.mpc:=warn" in command(nodes["planner_node"])
+    simulation = parameters_given(nodes["sim_node"])
+    assert (simulation["image_rate"], simulation["publish_clock"]) == (3.0, True)
+    assert nodes["sim_node"].node_name == "/left/sim_node"
+    goal = command(nodes["set_goal"])
+    assert f"{values['goal_image']} --remote" in goal and "--node mpc" in goal
 
 
-def nodes(entity: LaunchDescriptionEntity, context: LaunchContext) -> Iterator[Node]:
-    """All nodes that would be started."""
-    if isinstance(entity, Node):
-        yield entity
-        return
-    for inner in entity.visit(context) or ():
-        yield from nodes(inner, context)
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("text", BOOLEANS)
+def test_every_way_to_write_a_boolean_is_one(tmp_path: Path, kind: str, text: str) -> None:
+    (node,) = nodes_of(included(tmp_path, kind, {"autostart": text}))
+    assert parameters_given(node)["autostart"] is (text.lower() in ("true", "1"))
 
 
-def parameters(description: LaunchDescription) -> dict[str, Any]:
-    """What the planner is given on top of its first file."""
-    context = LaunchContext()
-    (planner,) = (node for node in nodes(description, context) if node.node_executable == "planner_node")
-    planner._perform_substitutions(context)
-    files = [argument for argument, is_file in planner._Node__expanded_parameter_arguments if is_file]
-    given: dict[str, Any] = {}
-    for file in files[1:]:
-        for content in yaml.safe_load(Path(file).read_text()).values():
-            given |= content["ros__parameters"]
-    return given
+@pytest.mark.parametrize("name", [argument.name for argument in PLAN_ARGUMENTS if argument.boolean])
+def test_a_boolean_that_is_none_is_refused_before_anything_starts(tmp_path: Path, name: str) -> None:
+    with pytest.raises(RuntimeError, match="yes"):
+        nodes_of(included(tmp_path, "launch.xml", {name: "yes"}))
 
 
-@pytest.mark.parametrize("include", INCLUDES)
-@pytest.mark.parametrize("argument", VALUES)
-def test_an_argument_becomes_a_parameter_of_its_type(argument: str, include: str) -> None:
-    value, parameter, expected = VALUES[argument]
-    assert parameters(INCLUDES[include]({argument: value}))[parameter] == expected
+@pytest.mark.parametrize("name", ["params_file", "sim_params_file", "calibration", "checkpoint", "goal_image", "robot"])
+def test_a_file_that_is_missing_is_refused_and_home_is_expanded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    arguments = {"sim": "true", name: "~/mine.yaml"}
+    with pytest.raises(FileNotFoundError, match=rf"{name}:=~/mine.yaml: {tmp_path}/mine.yaml does not exist"):
+        nodes_of(included(tmp_path, "launch.py", arguments))
+    (tmp_path / "mine.yaml").write_text("/**: {ros__parameters: {}}")
+    nodes = nodes_of(included(tmp_path, "launch.py", arguments))
+    assert any(str(tmp_path / "mine.yaml") in f"{command(node)} {parameters_given(node)}" for node in nodes)
 
 
-@pytest.mark.parametrize(("value", "expected"), [("true", True), ("false", False), ("True", True)])
-def test_autostart_is_true_or_false(value: str, expected: bool) -> None:
-    assert parameters(python_include({"autostart": value})) == {"autostart": expected}
+def test_without_arguments_the_parameter_files_decide(tmp_path: Path) -> None:
+    (node,) = nodes_of(included(tmp_path, "launch.py", {}))
+    assert node.node_name == "/planner_node"
+    assert len(node._Node__expanded_parameter_arguments) == 1
+    assert "use_sim_time" not in parameters_given(node)
 
 
-def test_what_is_not_given_is_left_to_the_parameter_files() -> None:
-    assert parameters(python_include({})) == {}
+def test_an_include_without_a_group_does_not_leak_its_goal(tmp_path: Path, values: dict[str, str]) -> None:
+    left, right = tmp_path / "left", tmp_path / "right"
+    left.mkdir(), right.mkdir()
+    first = included(left, "launch.py", {"namespace": "left", "goal_image": values["goal_image"]})
+    nodes = nodes_of(GroupAction([first, included(right, "launch.py", {"namespace": "right"})]))
+    assert [node.node_executable for node in nodes] == ["planner_node", "set_goal", "planner_node"]
+
+
+def test_two_planners_of_one_name_are_refused(tmp_path: Path) -> None:
+    arm = included(tmp_path, "launch.py", {"namespace": "left"})
+    with pytest.raises(ValueError, match="two planners are called /left/planner_node"):
+        nodes_of(GroupAction([arm, included(tmp_path, "launch.py", {"namespace": "left"})]))
+
+
+def test_two_arms_share_nothing_that_is_of_one_arm(tmp_path: Path, values: dict[str, str]) -> None:
+    description = IncludeLaunchDescription(AnyLaunchDescriptionSource(str(PLAN.with_name("two_arms.launch.py"))))
+    given = {
+        "left_goal_image": values["goal_image"],
+        "left_workspace": values["workspace"],
+        "left_params_file": values["params_file"],
+        "robot": "fr3_crisp",
+    }
+    nodes = {node.node_name: node for node in nodes_of(description, given) if node.node_executable == "planner_node"}
+    left, right = (parameters_given(nodes[f"/{arm}/planner_node"]) for arm in ("left", "right"))
+    assert left["workspace.lower"] == [0.3, -0.25, 0.05] and left["samples"] == 7
+    assert "workspace.lower" not in right and "samples" not in right
+    assert left["preset"] == right["preset"] == "paper"
+    goals = [node for node in nodes_of(description, given) if node.node_executable == "set_goal"]
+    assert [node.node_name.rpartition("/")[0] for node in goals] == ["/left"]

@@ -11,10 +11,8 @@ from typing import Any
 import pytest
 
 pytest.importorskip("launch_testing", reason="launch_testing is not installed (it comes with ROS 2, not from PyPI)")
-pytest.importorskip("launch_testing_ros", reason="launch_testing_ros is not installed (it comes with ROS 2)")
 
 import launch_testing.asserts
-import launch_testing_ros.actions  # noqa: F401  registers the ROS flavour of ReadyToTest
 import numpy as np
 from ament_index_python.packages import get_package_share_directory
 from launch import LaunchDescription
@@ -44,7 +42,7 @@ class TestArrival(unittest.TestCase):
     """While both run."""
 
     def test_a_goal_image_brings_the_arm_near(self) -> None:
-        from rig import BLOCK, GOAL, START, Recorder, goal_picture
+        from support.rig import BLOCK, GOAL, START, Recorder, goal_picture
 
         with Recorder(DOMAIN, namespace="left") as link:
             link.wait_for_view(60.0)

@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 WITH_ROS = ("ros", "tools")
 ROS = ("rclpy", "launch", "launch_ros", "ament_index_python", "cv_bridge", "rosidl_runtime_py")
-EXECUTABLES = ("calibrate", "franka_driver", "planner_node", "set_goal", "sim_node")
+EXECUTABLES = ("calibrate", "franka_driver", "planner_node", "set_goal", "sim_node", "teach_workspace")
 LAZY = ("ament_index_python",)  # may be imported inside a function, where ImportError is caught
 
 
@@ -132,7 +132,7 @@ def test_executable_launches_a_main(name: str) -> None:
     script = ROOT / "scripts" / name
     assert os.access(script, os.X_OK)
     assert f"scripts/{name}\n" in (ROOT / "CMakeLists.txt").read_text(encoding="utf-8")
-    module = re.search(r"from (vjepa_mpc[.\w]+) import main", script.read_text(encoding="utf-8"))
+    module = re.search(r'load\("(vjepa_mpc[.\w]+)"', script.read_text(encoding="utf-8"))
     assert module
     source = ROOT / (module[1].replace(".", "/") + ".py")
     tree = ast.parse(source.read_text(encoding="utf-8"))

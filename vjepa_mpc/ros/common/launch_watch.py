@@ -24,9 +24,7 @@ def end_with_launch(stopping: threading.Event) -> bool:
         return False
     # A child is told by its parent's number, which changes at once; behind a launch-prefix it is a grandchild.
     is_child = os.getppid() == int(launch)
-    threading.Thread(
-        target=_watch, args=(int(launch), is_child, stopping), name="launch watch", daemon=True
-    ).start()
+    threading.Thread(target=_watch, args=(int(launch), is_child, stopping), name="launch watch", daemon=True).start()
     return True
 
 

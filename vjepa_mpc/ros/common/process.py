@@ -111,14 +111,15 @@ def run(
     spinner = threading.Thread(target=_spin, args=(executor, stopping, failures), name="executor")
     spinner.start()
     try:
-        if not stopping.is_set():
+        started = not stopping.is_set()
+        if started:
             node.start()
         if work is None:
             stopping.wait()
             status = 0
         else:
             status = work(node, stopping)
-        clean = node.stop()
+        clean = not started or node.stop()
     finally:
         executor.shutdown(STOP_TIMEOUT)
         spinner.join(STOP_TIMEOUT)

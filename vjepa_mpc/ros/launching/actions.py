@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ament_index_python.packages import get_package_share_directory
-from launch import LaunchContext
 from launch.actions import DeclareLaunchArgument, LogInfo
+from launch.launch_context import LaunchContext  # of this name the checkout has a folder, which mypy takes for it
 from launch.logging import get_logger
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue

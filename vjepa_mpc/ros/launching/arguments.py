@@ -62,7 +62,7 @@ PLAN_ARGUMENTS = (
     ),
     Argument(
         name="workspace",
-        text="Box for the end effector in metres, lower corner then upper: x,y,z,x,y,z; or the file of teach_workspace.",
+        text="Box for the end effector in metres, lower corner, then upper: x,y,z,x,y,z; or teach_workspace's file.",
     ),
     NAMESPACE,
     Argument(name="node_name", text="Name of the planner node.", default="planner_node"),

@@ -71,7 +71,8 @@ def workspace(text: str) -> dict[str, list[float]]:
         )
     if any(abs(number) > FARTHEST for number in numbers):
         raise ValueError(f"workspace:={text}: no arm reaches that far; give metres")
-    box = WorkspaceBox(lower=tuple(numbers[:3]), upper=tuple(numbers[3:]))
+    lower, upper = (numbers[0], numbers[1], numbers[2]), (numbers[3], numbers[4], numbers[5])
+    box = WorkspaceBox(lower=lower, upper=upper)
     return dict(zip(CORNERS, (list(box.lower), list(box.upper)), strict=True))
 
 

@@ -117,9 +117,9 @@ class TeachWorkspaceNode(Node):
     def _silence(self) -> str:
         topic = self._subscription.topic_name
         publishers = self.get_publishers_info_by_topic(topic)
-        found = ", ".join(f"{one.node_name} ({one.topic_type})" for one in publishers) or "nobody"
+        found = ", ".join(f"{one.node_name} ({one.topic_type})" for one in publishers) or "none"
         return (
-            f"no geometry_msgs/msg/PoseStamped on {topic} in {self._arguments.timeout:g} s; it is published by {found}. "
+            f"no geometry_msgs/msg/PoseStamped on {topic} in {self._arguments.timeout:g} s; publishers there: {found}. "
             "Name the topic of the measured pose by --pose-topic, or the profile by --robot, and start the controller."
         )
 
