@@ -58,7 +58,7 @@ def claim(context: LaunchContext, name: str, value: dict[str, str]) -> list[LogI
     return [
         LogInfo(
             msg=f"{name}: {shared} may have stayed from the include of {other}: launch leaves an include's "
-            "arguments set. Put each include into GroupAction(scoped=True, forwarding=False), as two_arms.launch.py does."
+            "arguments set. Put each include into GroupAction(scoped=True, forwarding=False); see two_arms.launch.py."
         )
     ]
 

@@ -106,7 +106,7 @@ class TeachWorkspaceNode(Node):
     def _wait_for_pose(self, stopping: threading.Event) -> bool:
         deadline = time.monotonic() + self._arguments.timeout
         while not self._heard:
-            if stopping.wait(0.05):
+            if stopping.wait(0.05) and not self._heard:
                 print("interrupted before a pose came; nothing was written", file=sys.stderr)
                 return False
             if time.monotonic() > deadline:
