@@ -15,7 +15,7 @@ from launch.actions import GroupAction, IncludeLaunchDescription, LogInfo, Opaqu
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch_ros.actions import Node
 
-from vjepa_mpc.ros.launching import actions, layers
+from vjepa_mpc.ros.launching import actions
 from vjepa_mpc.ros.launching.arguments import PATHS, PLAN_ARGUMENTS, SIM_ARGUMENTS, is_true, parameters_of
 from vjepa_mpc.ros.launching.files import existing_file, existing_files, robot_profile, workspace
 
@@ -70,10 +70,7 @@ def planner(value: dict[str, str], name: str) -> list[Any]:
     given |= {path: str(existing_file(path, given[path])) for path in PATHS if path in given}
     if value["workspace"]:
         given |= workspace(value["workspace"])
-    says = actions.layers_of(files, name)
-    if given:
-        says.append(layers.from_arguments(given))
-    return actions.node("planner_node", name, value["node_name"], value["namespace"], value["log_level"], says, files)
+    return actions.node("planner_node", name, value["node_name"], value["namespace"], value["log_level"], files, given)
 
 
 def parameter_files(value: dict[str, str]) -> list[Path]:

@@ -7,7 +7,7 @@ from typing import Any
 from launch import LaunchContext, LaunchDescription
 from launch.actions import OpaqueFunction
 
-from vjepa_mpc.ros.launching import actions, layers
+from vjepa_mpc.ros.launching import actions
 from vjepa_mpc.ros.launching.arguments import SIM_ARGUMENTS, is_true
 from vjepa_mpc.ros.launching.files import existing_file
 
@@ -24,7 +24,6 @@ def simulated_arm(context: LaunchContext) -> list[Any]:
     files = [actions.CONFIG / "sim.yaml"]
     if value["sim_params_file"]:
         files.append(existing_file("sim_params_file", value["sim_params_file"]))
-    says = actions.layers_of(files, name)
-    if is_true(value["use_sim_time"]):
-        says.append(layers.from_arguments({"publish_clock": True}))  # whose time it is
-    return actions.node("sim_node", name, "sim_node", value["namespace"], value["log_level"], says, files)
+    # The time is its own, so it does not take it from /clock but publishes it there.
+    given = {"publish_clock": True} if is_true(value["use_sim_time"]) else {}
+    return actions.node("sim_node", name, "sim_node", value["namespace"], value["log_level"], files, given)

@@ -71,6 +71,7 @@ def values(text: str) -> str:
         ("limits.linear_speed: 1e-2", "limits.linear_speed", 0.01),
         ("corner: [0.3, -0.25, 0]", "corner", [0.3, -0.25, 0.0]),
         ("corner: [1, 2, 3]", "corner", [1.0, 2.0, 3.0]),
+        ("corner: !!python/tuple [1, 2, 3]", "corner", [1.0, 2.0, 3.0]),  # as launch writes arrays
         ("device: cuda:1", "device", "cuda:1"),
         ('device: "0"', "device", "0"),
         ("device: 2026-01-31", "device", "2026-01-31"),

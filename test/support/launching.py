@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from vjepa_mpc.ros.parameters.yaml_text import read_parameter_file
 from vjepa_mpc.tools.processes import local_environment
 
 needs_ros2 = pytest.mark.skipif(shutil.which("ros2") is None, reason="the ros2 command is not installed")
@@ -110,8 +110,5 @@ def parameters_given(node: Any) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for file, is_file in node._Node__expanded_parameter_arguments or ():
         assert is_file
-        # launch_ros writes arrays as tuples, with a tag that rcl passes over.
-        content = yaml.safe_load(Path(file).read_text().replace("!!python/tuple", ""))
-        for section in content.values():
-            values |= section["ros__parameters"]
+        values |= {entry.name: entry.value for entry in read_parameter_file(file).entries}
     return values

@@ -62,20 +62,14 @@ def node_name(context: LaunchContext, namespace: str, name: str) -> str:
     return layers.full_name(namespace if namespace.startswith("/") else f"{outer}/{namespace}", name)
 
 
-def layers_of(files: Iterable[Path], full_name: str) -> list[Layer]:
-    """What the parameter files say to a node; the package's own are called by their place in it.
-
-    Raises:
-        ValueError: a file cannot be read, or has nothing for this node.
-    """
-    return [
-        layers.from_file(file, full_name, str(file.relative_to(SHARE)) if file.is_relative_to(SHARE) else "")
-        for file in files
-    ]
-
-
 def node(
-    executable: str, full_name: str, name: str, namespace: str, log_level: str, says: Sequence[Layer], files: list[Path]
+    executable: str,
+    full_name: str,
+    name: str,
+    namespace: str,
+    log_level: str,
+    files: Sequence[Path],
+    arguments: dict[str, Any],
 ) -> list[Any]:
     """The lines that tell whose parameters count, and the node.
 
@@ -85,10 +79,16 @@ def node(
         name: of the node, without namespace.
         namespace: as its argument says.
         log_level: least severity of the node's log lines.
-        says: defaults, files and arguments in order; the last one wins.
-        files: those of them that are files.
+        files: parameter files in order; a later one counts more.
+        arguments: parameters that launch arguments set; they count most.
+
+    Raises:
+        ValueError: a file cannot be read, or has nothing for this node.
     """
-    again = {key: _parameter(value) for key, value in layers.restated(says).items()}
+    says = [layers.from_file(file, full_name, _name_in_package(file)) for file in files]
+    if arguments:
+        says.append(Layer("arguments", arguments))
+    given = {key: _parameter(value) for key, value in arguments.items()}
     return [
         *(LogInfo(msg=line) for line in layers.told(says, full_name)),
         Node(
@@ -97,17 +97,18 @@ def node(
             name=name,
             namespace=namespace,
             output="screen",
-            parameters=[*map(str, files), *([again] if again else [])],
+            parameters=[*map(str, files), *([given] if given else [])],
             ros_arguments=["--log-level", f"{full_name[1:].replace('/', '.')}:={log_level}"],
             additional_env=environment(os.getpid()),
         ),
     ]
 
 
+def _name_in_package(file: Path) -> str:
+    """What one of the package's own files is called; "" for others."""
+    return str(file.relative_to(SHARE)) if file.is_relative_to(SHARE) else ""
+
+
 def _parameter(value: Any) -> Any:
     """As launch_ros wants it: it would read a bare text as YAML."""
-    if isinstance(value, str):
-        return ParameterValue(value, value_type=str)
-    if isinstance(value, list) and any(isinstance(item, float) for item in value):
-        return [float(item) for item in value]
-    return value
+    return ParameterValue(value, value_type=str) if isinstance(value, str) else value

@@ -5,13 +5,10 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from vjepa_mpc.geometry.limits import WorkspaceBox
+from vjepa_mpc.ros.parameters.yaml_text import read_parameter_file
 
 FARTHEST = 3.0  # metres; no arm of this kind reaches half as far, so larger numbers are in another unit
 CORNERS = ("workspace.lower", "workspace.upper")
@@ -84,50 +81,7 @@ def _numbers(text: str) -> list[float] | None:
 
 
 def _corners_in(path: Path) -> list[float]:
-    found: dict[str, Any] = {}
-    for section in read_sections(path).values():
-        found |= {name: section[name] for name in CORNERS if name in section}
+    found = {entry.name: entry.value for entry in read_parameter_file(str(path)).entries if entry.name in CORNERS}
     if len(found) != len(CORNERS):
         raise ValueError(f"workspace:={path}: it does not state {' and '.join(CORNERS)}")
     return [float(number) for name in CORNERS for number in found[name]]
-
-
-def read_sections(path: Path) -> dict[str, dict[str, Any]]:
-    """The parameters in a ROS parameter file, by the node (pattern) that they are for; nested names joined by dots.
-
-    Raises:
-        ValueError: the file cannot be read, or is no parameter file.
-    """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} cannot be read: {error}") from error
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
-    sections: dict[str, dict[str, Any]] = {}
-    _collect(content, "", sections)
-    if not sections:
-        raise ValueError(f"{path} has no ros__parameters; it should begin with /**: and, indented, ros__parameters:")
-    return sections
-
-
-def _collect(content: Any, name: str, sections: dict[str, dict[str, Any]]) -> None:
-    if not isinstance(content, Mapping):
-        return
-    for key, value in content.items():
-        if key == "ros__parameters":
-            sections.setdefault(name or "/", {}).update(_flat(value or {}))
-        else:
-            _collect(value, f"{name}/{str(key).strip('/')}", sections)
-
-
-def _flat(values: Any, prefix: str = "") -> dict[str, Any]:
-    if not isinstance(values, Mapping):
-        return {}
-    result: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            result |= _flat(value, f"{prefix}{name}.")
-        else:
-            result[f"{prefix}{name}"] = value
-    return result

@@ -22,7 +22,7 @@ from typing import Any
 from vjepa_mpc.options import Parameter
 from vjepa_mpc.ros.parameters.conversion import converted
 from vjepa_mpc.ros.parameters.live import ParameterError
-from vjepa_mpc.ros.parameters.yaml_text import PARAMETERS, FileError, parse, read_parameter_file
+from vjepa_mpc.ros.parameters.yaml_text import PARAMETERS, FileError, matches, parse, read_parameter_file
 
 FORMER_UNTIL = "0.3.0"
 """The release that no longer reads the former names of this one."""
@@ -139,13 +139,13 @@ def _from_file(node: str, path: str) -> list[_Given]:
         file = read_parameter_file(path)
     except FileError as error:
         raise ParameterError(str(error)) from error
-    if not any(_matches(name, node) for name in file.nodes):
+    if not any(matches(name, node) for name in file.nodes):
         found = ", ".join(file.nodes) or "none"
         raise ParameterError(
             f"{path}: nothing in it is for this node, {node}; it holds parameters for: {found}. "
             f"Write {node}: or /**:, and below it {PARAMETERS}:"
         )
-    return [_Given(each.place, each.name, each.value) for each in file.entries if _matches(each.node, node)]
+    return [_Given(each.place, each.name, each.value) for each in file.entries if matches(each.node, node)]
 
 
 def _from_argument(node: str, option: str, text: str) -> list[_Given]:
@@ -153,16 +153,10 @@ def _from_argument(node: str, option: str, text: str) -> list[_Given]:
     if match is None:
         raise ParameterError(f"{option} {text}: write NAME:=VALUE, such as {option} samples:=64")
     # On the command line a node's name means that node in any namespace.
-    if match["node"] is not None and not _matches(match["node"], node) and match["node"] != node.rsplit("/", 1)[-1]:
+    if match["node"] is not None and not matches(match["node"], node) and match["node"] != node.rsplit("/", 1)[-1]:
         return []
     value = parse(match["value"])
     return [_Given(f"{option} {text}", match["name"], "" if value is None else value)]
-
-
-def _matches(pattern: str, node: str) -> bool:
-    """Whether a node's name, which may have wildcards, means a node: * is one part of a name, ** any number of them."""
-    expression = re.escape(f"/{pattern.strip('/')}").replace(r"/\*\*", r"(/\w+)*").replace(r"/\*", r"/\w+")
-    return re.fullmatch(expression, node) is not None
 
 
 def _known(node: NodeParameters, given: Iterable[_Given]) -> tuple[Parameter, ...]:

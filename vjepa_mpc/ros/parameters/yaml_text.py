@@ -32,6 +32,9 @@ for _tag, _pattern, _first in (
 ):
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_pattern})$"), list(_first))
 
+# launch writes the arrays among its parameters as Python's tuples, with a tag.
+_Loader.add_constructor("tag:yaml.org,2002:python/tuple", _Loader.construct_yaml_seq)
+
 
 class FileError(ValueError):
     """A parameter file cannot be read; the message says where and why, in one line."""
@@ -60,6 +63,12 @@ class ParameterFile:
 
     nodes: tuple[str, ...]
     entries: tuple[Entry, ...]
+
+
+def matches(pattern: str, node: str) -> bool:
+    """Whether a node's name, which may have wildcards, means a node: * is one part of a name, ** any number of them."""
+    expression = re.escape(f"/{pattern.strip('/')}").replace(r"/\*\*", r"(/\w+)*").replace(r"/\*", r"/\w+")
+    return re.fullmatch(expression, node) is not None
 
 
 def parse(text: str) -> Any:

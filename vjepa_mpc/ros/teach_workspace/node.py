@@ -24,9 +24,12 @@ from rclpy.utilities import remove_ros_args
 
 from vjepa_mpc.ros.common import process
 from vjepa_mpc.ros.common.conversions import position_of
-from vjepa_mpc.ros.launching.files import read_sections, robot_profile
+from vjepa_mpc.ros.launching.files import robot_profile
+from vjepa_mpc.ros.parameters.arguments import NodeParameters
+from vjepa_mpc.ros.parameters.yaml_text import read_parameter_file
 from vjepa_mpc.ros.teach_workspace.box import MeasuredBox, write_box
 
+NODE = NodeParameters("teach_workspace", lambda _: ())
 WRITTEN, NO_POSE, NOT_USABLE = 0, 1, 2
 NEWEST = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)  # hears every publisher
 SHOW_PERIOD = 1.0  # seconds between lines
@@ -54,8 +57,8 @@ def with_profile(arguments: argparse.Namespace) -> argparse.Namespace:
     stated: dict[str, Any] = {}
     if arguments.robot:
         folder = Path(get_package_share_directory("vjepa_mpc")) / "config" / "robots"
-        for section in read_sections(robot_profile(arguments.robot, folder)).values():
-            stated |= section
+        profile = read_parameter_file(str(robot_profile(arguments.robot, folder)))
+        stated = {entry.name: entry.value for entry in profile.entries}
     arguments.pose_topic = arguments.pose_topic or stated.get("topics.pose", "current_pose")
     arguments.frame = arguments.frame or stated.get("frame_id", "")
     arguments.output = os.path.expanduser(arguments.output)
@@ -145,7 +148,7 @@ def main(args: Sequence[str] | None = None) -> int:
     except (FileNotFoundError, ValueError) as error:
         print(f"teach_workspace: {error}", file=sys.stderr)
         return NOT_USABLE
-    return process.run(lambda: TeachWorkspaceNode(arguments), argv, work=TeachWorkspaceNode.teach)
+    return process.run(lambda: TeachWorkspaceNode(arguments), NODE, argv, work=TeachWorkspaceNode.teach)
 
 
 if __name__ == "__main__":

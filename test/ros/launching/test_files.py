@@ -10,10 +10,11 @@ import pytest
 
 from vjepa_mpc.geometry.limits import WorkspaceBox
 from vjepa_mpc.ros.launching.arguments import PLAN_ARGUMENTS
-from vjepa_mpc.ros.launching.files import existing_file, existing_files, read_sections, robot_profile, workspace
+from vjepa_mpc.ros.launching.files import existing_file, existing_files, robot_profile, workspace
+from vjepa_mpc.ros.parameters.yaml_text import read_parameter_file
 from vjepa_mpc.ros.teach_workspace.box import write_box
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 ROBOTS = ROOT / "config/robots"
 BOX = {"workspace.lower": [0.3, -0.25, 0.05], "workspace.upper": [0.65, 0.25, 0.45]}
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -81,29 +82,6 @@ def test_a_file_without_a_box_is_no_workspace(home: Path) -> None:
         workspace("~/other.yaml")
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("a: [1", "is no YAML"),
-        ("", "has no ros__parameters"),
-        ("samples: 3", "should begin with"),
-        ("[1, 2]", "has no"),
-    ],
-)
-def test_what_is_no_parameter_file_is_refused(tmp_path: Path, content: str, message: str) -> None:
-    (tmp_path / "bad.yaml").write_text(content)
-    with pytest.raises(ValueError, match=message):
-        read_sections(tmp_path / "bad.yaml")
-
-
-def test_nested_names_and_namespaces_are_joined(tmp_path: Path) -> None:
-    file = tmp_path / "nested.yaml"
-    file.write_text(
-        "left:\n  planner_node:\n    ros__parameters:\n      limits: {linear_speed: 0.05}\n      samples: 3\n"
-    )
-    assert read_sections(file) == {"/left/planner_node": {"limits.linear_speed": 0.05, "samples": 3}}
-
-
 def launch_commands() -> list[dict[str, str]]:
     """The arguments of every plan.launch.py command in the README."""
     text = README.replace("\\\n", " ")
@@ -131,6 +109,6 @@ def test_readme_commands_for_a_real_arm_give_a_workspace() -> None:
 @pytest.mark.parametrize("path", sorted(ROBOTS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_real_profile_is_started_by_a_command_in_itself_or_the_readme(path: Path) -> None:
     """With a workspace: it stands in the profile, or the command gives it."""
-    if "workspace.lower" in next(iter(read_sections(path).values())):
+    if "workspace.lower" in {entry.name for entry in read_parameter_file(str(path)).entries}:
         return
     assert re.search(rf"robot:={path.stem} workspace:=", path.read_text(encoding="utf-8") + README)

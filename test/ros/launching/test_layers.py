@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from vjepa_mpc.ros.launching.layers import from_arguments, from_file, full_name, matches, restated, told
+from vjepa_mpc.ros.launching.layers import Layer, from_file, full_name, told
+from vjepa_mpc.ros.parameters.yaml_text import matches
 
 NODE = "/left/planner_node"
 
@@ -57,22 +58,14 @@ def test_the_last_layer_wins_and_is_told_once(tmp_path: Path) -> None:
     profile = from_file(write(tmp_path, "profile.yaml", section("/**", preset="paper", seed=1)), NODE, "profile")
     mine = from_file(write(tmp_path, "mine.yaml", section("/**", preset="realtime", seed=1)), NODE, "mine")
     defaults = from_file(write(tmp_path, "d.yaml", section("/**", preset="cpu", device="auto")), NODE, "defaults")
-    arguments = from_arguments({"device": "cuda"})
+    arguments = Layer("arguments", {"device": "cuda"})
     lines = told([defaults, profile, mine, arguments], NODE)
     assert lines == [
         f"{NODE}: parameters of defaults, then profile, then mine, then arguments; the last one counts",
         f"{NODE}: preset is realtime (mine), not paper of profile",
     ]
-    assert restated([defaults, profile, mine, arguments]) == {"device": "cuda"}  # ROS keeps the order of the others
 
 
-def test_what_ros_would_decide_otherwise_is_given_once_more(tmp_path: Path) -> None:
-    """For ROS a section with the node's name counts more than /**, whatever comes later."""
-    mine = from_file(write(tmp_path, "mine.yaml", section(NODE, a=1, b=1)), NODE)
-    later = from_file(write(tmp_path, "later.yaml", section("/**", b=2, c=2)), NODE)
-    assert restated([mine, later]) == {"b": 2}
-
-
-def test_within_a_file_the_nodes_own_section_counts_more(tmp_path: Path) -> None:
-    path = write(tmp_path, "both.yaml", section(NODE, a=1) + section("/**", a=2, b=2))
-    assert {name: one.value for name, one in from_file(path, NODE).stated.items()} == {"a": 1, "b": 2}
+def test_a_file_says_what_its_matching_sections_say(tmp_path: Path) -> None:
+    content = section(NODE, a=1) + section("/**", b=2) + section("/right/planner_node", c=3)
+    assert from_file(write(tmp_path, "both.yaml", content), NODE).values == {"a": 1, "b": 2}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SLOW = 'print("importing", flush=True)\nimport time\ntime.sleep(60.0)\n'
 FAST = "def main():\n    print('ended', end='')\n    return 3\n"
 
