@@ -1,4 +1,4 @@
-"""Whose parameters count: package defaults, robot profile, the user's file, calibration, arguments; the last one wins."""
+"""Whose parameters count: package defaults, profile, the user's file, calibration, arguments; the last one wins."""
 
 from __future__ import annotations
 

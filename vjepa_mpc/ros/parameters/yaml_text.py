@@ -33,7 +33,10 @@ for _tag, _pattern, _first in (
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_pattern})$"), list(_first))
 
 # launch writes the arrays among its parameters as Python's tuples, with a tag.
-_Loader.add_constructor("tag:yaml.org,2002:python/tuple", _Loader.construct_yaml_seq)
+_Loader.yaml_constructors = {
+    **yaml.SafeLoader.yaml_constructors,
+    "tag:yaml.org,2002:python/tuple": yaml.SafeLoader.construct_yaml_seq,
+}
 
 
 class FileError(ValueError):
