@@ -17,7 +17,7 @@ from launch_ros.actions import Node
 
 from vjepa_mpc.ros.launching import actions
 from vjepa_mpc.ros.launching.arguments import PATHS, PLAN_ARGUMENTS, SIM_ARGUMENTS, is_true, parameters_of
-from vjepa_mpc.ros.launching.files import existing_file, existing_files, robot_profile, workspace
+from vjepa_mpc.ros.launching.files import absolute, existing_file, robot_profile, workspace
 
 PLANNERS = "vjepa_mpc planners"  # where launch keeps the names of those that it has started
 INCLUDED = "vjepa_mpc planner"  # left behind by an include that is not in a group of its own
@@ -67,7 +67,7 @@ def planner(value: dict[str, str], name: str) -> list[Any]:
     """The planner's node, and the lines that tell whose parameters count."""
     files = parameter_files(value)
     given = parameters_of(PLAN_ARGUMENTS, value)
-    given |= {path: str(existing_file(path, given[path])) for path in PATHS if path in given}
+    given |= {path: str(absolute(given[path])) for path in PATHS if path in given}
     if value["workspace"]:
         given |= workspace(value["workspace"])
     return actions.node("planner_node", name, value["node_name"], value["namespace"], value["log_level"], files, given)
@@ -89,7 +89,7 @@ def parameter_files(value: dict[str, str]) -> list[Path]:
 
 def first_goal(value: dict[str, str]) -> list[Node]:
     """set_goal, when goal images are given."""
-    images = existing_files("goal_image", value["goal_image"])
+    images = [absolute(image) for image in value["goal_image"].split(",") if image.strip()]
     if not images:
         return []
     return [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
 from pathlib import Path
 
@@ -10,6 +12,12 @@ import pytest
 # As the planner node does: threads that wait for each other sleep. Beside other work on the same cores, spinning makes
 # tests many times slower. It counts before PyTorch is loaded only.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+with contextlib.suppress(ImportError):
+    import launch.logging  # noqa: F401  # comes with ROS 2
+
+    # From its import on, new loggers would keep their lines from the root logger, which pytest's caplog listens to.
+    logging.setLoggerClass(logging.Logger)
 
 LAUNCH = Path(__file__).parent / "launch"
 

@@ -126,7 +126,16 @@ def test_a_boolean_that_is_none_is_refused_before_anything_starts(tmp_path: Path
         nodes_of(included(tmp_path, "launch.xml", {name: "yes"}))
 
 
-@pytest.mark.parametrize("name", ["params_file", "sim_params_file", "calibration", "checkpoint", "goal_image", "robot"])
+@pytest.mark.parametrize("name", ["checkpoint", "goal_image"])
+def test_home_is_expanded_in_what_the_planner_looks_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    nodes = nodes_of(included(tmp_path, "launch.py", {name: "~/mine.file"}))
+    assert any(str(tmp_path / "mine.file") in f"{command(node)} {parameters_given(node)}" for node in nodes)
+
+
+@pytest.mark.parametrize("name", ["params_file", "sim_params_file", "calibration", "robot"])
 def test_a_file_that_is_missing_is_refused_and_home_is_expanded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from vjepa_mpc.geometry.limits import WorkspaceBox
 from vjepa_mpc.ros.launching.arguments import PLAN_ARGUMENTS
-from vjepa_mpc.ros.launching.files import existing_file, existing_files, robot_profile, workspace
+from vjepa_mpc.ros.launching.files import absolute, existing_file, robot_profile, workspace
 from vjepa_mpc.ros.parameters.yaml_text import read_parameter_file
 from vjepa_mpc.ros.teach_workspace.box import write_box
 
@@ -28,9 +28,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_home_folder_is_expanded(home: Path) -> None:
     (home / "a.yaml").touch()
-    (home / "b.yaml").touch()
     assert existing_file("params_file", "~/a.yaml") == home / "a.yaml"
-    assert existing_files("goal_image", "~/a.yaml, ~/b.yaml,") == [home / "a.yaml", home / "b.yaml"]
+    assert absolute(" ~/not there.png") == home / "not there.png"
     assert robot_profile("~/a.yaml", ROBOTS) == home / "a.yaml"
 
 

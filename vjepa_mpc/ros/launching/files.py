@@ -14,21 +14,21 @@ FARTHEST = 3.0  # metres; no arm of this kind reaches half as far, so larger num
 CORNERS = ("workspace.lower", "workspace.upper")
 
 
+def absolute(text: str) -> Path:
+    """The absolute path that a text means, with ``~`` expanded: the shell does not do that after ``:=``."""
+    return Path(os.path.expanduser(text.strip())).absolute()
+
+
 def existing_file(argument: str, text: str, remedy: str = "check its spelling") -> Path:
     """The absolute path of a file that an argument names.
 
     Raises:
         FileNotFoundError: there is none.
     """
-    path = Path(os.path.expanduser(text.strip())).absolute()
+    path = absolute(text)
     if not path.exists():
         raise FileNotFoundError(f"{argument}:={text}: {path} does not exist; {remedy}")
     return path
-
-
-def existing_files(argument: str, text: str) -> list[Path]:
-    """The same for files that are separated by commas."""
-    return [existing_file(argument, part) for part in text.split(",") if part.strip()]
 
 
 def robot_profile(robot: str, folder: Path) -> Path:
