@@ -75,7 +75,7 @@ def run(model: VJEPAWorldModel, preset: str, deadline: float, plans: int) -> Mea
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (2, 256, 256, 3), dtype=np.uint8)
     # More iterations than there is time for, so that the deadline decides.
-    mpc = VisualMPC(model, replace(PRESETS[preset], cem_steps=1000, deadline=deadline))
+    mpc = VisualMPC(model, replace(PRESETS[preset], cem_steps=1000, time_budget=deadline))
     mpc.set_goals([SubGoal(image=images[1], endings=(Budget(steps=plans + 10),))])
     observation = Observation(image=images[0], pose=POSE)
     for _ in range(5):

@@ -50,11 +50,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "antithetic": {"sampling": "antithetic"},
     "sobol": {"sampling": "sobol"},
     "mppi": {"update": "mppi"},
-    "execute best": {"execute": "best"},
+    "execute best": {"selection": "best"},
     "std floor": {"std_floor": 0.05},
     "early stop": {"stop_spread": 0.1},
-    "icem": {"keep_elites": 0.3, "sample_decay": 1.25, "mean_candidate": True, "execute": "best"},
-    "icem, sobol": {"keep_elites": 0.3, "mean_candidate": True, "execute": "best", "sampling": "sobol"},
+    "icem": {"keep_elites": 0.3, "sample_decay": 1.25, "mean_candidate": True, "selection": "best"},
+    "icem, sobol": {"keep_elites": 0.3, "mean_candidate": True, "selection": "best", "sampling": "sobol"},
 }
 # The options' budgets: about 40, 80, 120 and 160 predictions; the presets have more. The number of samples is the same,
 # so that a shorter plan is the beginning of a longer one and costs no predictions of its own.
@@ -64,7 +64,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "gaussian samples": {"sampling": "gaussian"},
     "no kept elites": {"keep_elites": 0.0},
     "mean no candidate": {"mean_candidate": False},
-    "mean executed": {"execute": "mean"},
+    "mean executed": {"selection": "mean"},
     "momentum 0.15, as published": {"momentum_mean": 0.15, "momentum_std": 0.15},
     "momentum 0": {"momentum_mean": 0.0, "momentum_std": 0.0},
     "32 samples, 4 elites": {"samples": 32, "topk": 4},

@@ -21,7 +21,7 @@ from published import published_predictor, published_rollout
 from torch import Tensor
 
 from vjepa_mpc.planning import CEMConfig
-from vjepa_mpc.planning.compute.evaluation import choose_micro_batch
+from vjepa_mpc.planning.compute.memory import choose_micro_batch
 from vjepa_mpc.worldmodel import MODEL_CONFIGS, ModelConfig, VJEPAWorldModel, build_world_model
 from vjepa_mpc.worldmodel.vjepa.layers import layer_norm_features
 

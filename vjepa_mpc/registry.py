@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import importlib.util
 import pkgutil
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
@@ -21,6 +23,12 @@ from vjepa_mpc.options import Parameter
 T = TypeVar("T")
 
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+def part_names(package: str) -> tuple[str, ...]:
+    """The choices of a folder of parts, in alphabetical order; neither the folder nor the parts are imported."""
+    names = (each.name for each in pkgutil.iter_modules(_places(package)))
+    return tuple(sorted(name for name in names if name != "interface" and not name.startswith("_")))
 
 
 class PartError(ValueError):
@@ -43,10 +51,8 @@ class Registry(Generic[T]):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The choices of the folder, in alphabetical order; nothing is imported for this."""
-        folder = importlib.import_module(self._package).__path__
-        found = (each.name for each in pkgutil.iter_modules(folder))
-        return tuple(sorted(name for name in found if name != "interface" and not name.startswith("_")))
+        """The choices of the folder, in alphabetical order; none of them is imported for this."""
+        return part_names(self._package)
 
     def part(self, name: str) -> Any:
         """The class or object of this name.
@@ -92,9 +98,7 @@ class Registry(Generic[T]):
         except AttributeError as error:
             raise PartError(f"{self.what} {name!r}: the module {module_name} has no {attribute}") from error
         missing = sorted(
-            wanted
-            for wanted in getattr(self._kind, "__abstractmethods__", ())
-            if not callable(getattr(value, wanted, None))
+            wanted for wanted in getattr(self._kind, "__abstractmethods__", ()) if not _offers(value, wanted)
         )
         fits = isinstance(value, (self._kind, type))
         if not fits or missing:
@@ -137,4 +141,25 @@ class PartOptions:
         return None if kind is None else options.build(kind, values, self._prefix(name))
 
     def _prefix(self, name: str) -> str:
-        return self.prefix or f"{_WORD_START.sub('_', name.rpartition(':')[2]).lower()}."
+        return self.prefix or prefix_of(name)
+
+
+def prefix_of(part: str) -> str:
+    """What the names of a part's options begin with: "mppi." for mppi, "keep_level." for package.module:KeepLevel."""
+    return f"{_WORD_START.sub('_', part.rpartition(':')[2]).lower()}."
+
+
+def _places(package: str) -> Iterable[str]:
+    """Where the modules of a package are found."""
+    if package in sys.modules:
+        return sys.modules[package].__path__
+    found = importlib.util.find_spec(package)
+    if found is None or found.submodule_search_locations is None:
+        raise ModuleNotFoundError(f"there is no folder of parts {package}", name=package)
+    return found.submodule_search_locations
+
+
+def _offers(value: Any, wanted: str) -> bool:
+    """Whether a class, or an object, defines the method; every class can be called, which does not count."""
+    kind = value if isinstance(value, type) else type(value)
+    return any(callable(vars(base).get(wanted)) for base in kind.__mro__)

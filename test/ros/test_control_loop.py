@@ -62,11 +62,11 @@ def deadline_counts(rig: LoopRig) -> list[int]:
 def test_diagnostics_tell_late_plans_from_plans_that_end_early() -> None:
     # The first plan cannot know how slow the model is and is late; the second one knows, and does not even begin.
     few = {"samples": 8, "topk": 4}
-    with running(settings(deadline=HESITATION / 6, **few), mpc_type=HesitantMPC) as rig:
+    with running(settings(time_budget=HESITATION / 6, **few), mpc_type=HesitantMPC) as rig:
         rig.set_goal(GOAL, steps=2)
         rig.wait_for("GOAL_FINISHED")
         assert deadline_counts(rig) == [1, 2, 1]
-    with running(settings(deadline=0.2, cem_steps=1_000_000)) as rig:
+    with running(settings(time_budget=0.2, cem_steps=1_000_000)) as rig:
         rig.set_goal(GOAL, steps=2)
         rig.wait_for("GOAL_FINISHED")
         assert deadline_counts(rig)[1:] == [2, 0]

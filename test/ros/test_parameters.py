@@ -93,7 +93,7 @@ def test_sim_yaml_states_the_simulators_parameters_at_their_defaults() -> None:
 
 
 def test_every_setting_of_the_core_is_a_parameter() -> None:
-    assert {field.name for field in fields(CEMConfig)} - {"verbose"} <= set(PARAMETERS)
+    assert {field.name for field in fields(CEMConfig)} - {"verbose", "options"} <= set(PARAMETERS)
     for kind, prefix in ((MotionLimits, "limits."), (SupervisorConfig, "")):
         missing = {prefix + field.name for field in fields(kind)} - set(PARAMETERS)
         assert missing <= {"workspace", "limits"}, kind
@@ -180,9 +180,9 @@ def test_without_a_workspace_there_is_no_supervisor() -> None:
 
 
 def test_pins_and_zeros_become_what_the_planner_takes() -> None:
-    config = build_settings({**DEFAULTS, "axis": "z=0.0, gripper=-1", "close_gripper": 2, "deadline": 0.5}).planner
+    config = build_settings({**DEFAULTS, "axis": "z=0.0, gripper=-1", "close_gripper": 2, "time_budget": 0.5}).planner
     assert config.axis == {2: 0.0, 3: -1.0}
-    assert (config.close_gripper, config.deadline, config.memory_limit_mb) == (2, 0.5, None)
+    assert (config.close_gripper, config.time_budget, config.memory_limit_mb) == (2, 0.5, None)
     assert build_settings(DEFAULTS).planner.close_gripper is None
 
 

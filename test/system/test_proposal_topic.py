@@ -16,7 +16,7 @@ from vjepa_mpc.tools.processes import NodeProcess
 
 PROPOSED = (-0.07, 0.07, -0.07)  # by the README's example, and nearly the way from start to goal
 # Next to nothing of the planner's own: what leads to the goal has to come from elsewhere.
-FEW = {"samples": "2", "topk": "2", "cem_steps": "1", "execute": "best"}
+FEW = {"samples": "2", "topk": "2", "cem_steps": "1", "selection": "best"}
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,7 @@ import numpy as np
 import torch
 
 from vjepa_mpc.controller.step import Observation
-from vjepa_mpc.planning.config import GRIPPER, CEMConfig
-from vjepa_mpc.planning.planner import CEMPlanner
+from vjepa_mpc.planning import GRIPPER, CEMConfig, CEMPlanner
 from vjepa_mpc.worldmodel.interface import WorldModel
 from vjepa_mpc.worldmodel.preprocess import Crop
 
@@ -48,4 +47,4 @@ def explain_moves(
 def explaining_config(planner: CEMConfig, length: float) -> CEMConfig:
     """The planner's settings for explaining single moves that left the gripper alone."""
     room = max(planner.maxnorm, _ROOM_FOR_ERROR * length)
-    return replace(planner, rollout=1, maxnorm=room, axis={GRIPPER: 0.0}, close_gripper=None, deadline=None)
+    return replace(planner, rollout=1, maxnorm=room, axis={GRIPPER: 0.0}, close_gripper=None, time_budget=None)

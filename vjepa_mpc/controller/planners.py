@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import Any
 
@@ -10,29 +9,45 @@ import torch
 from torch import Tensor
 
 from vjepa_mpc.geometry.pose import POSE_DIM
-from vjepa_mpc.planning.compute.budget import Pace
-from vjepa_mpc.planning.compute.evaluation import Objective
-from vjepa_mpc.planning.compute.ranks import Ranks
-from vjepa_mpc.planning.config import CEMConfig
-from vjepa_mpc.planning.planner import CEMPlanner, PlanResult
+from vjepa_mpc.planning import (
+    CEMConfig,
+    CEMPlanner,
+    Energy,
+    NotFiniteError,
+    Objective,
+    ObservedEnergy,
+    Pace,
+    PlanResult,
+    Ranks,
+)
 from vjepa_mpc.worldmodel.interface import WorldModel
+from vjepa_mpc.worldmodel.preprocess import Crop
 
 
 class Planners:
-    """Plans with any settings, from random numbers that the caller keeps the state of.
+    """Plans and compares with any settings, from random numbers that the caller keeps the state of.
 
     Args:
         world_model: predicts.
-        objective: scores predictions.
+        objective: instead of the one that the settings name.
         seed: of the first random numbers.
         ranks: processes that share the planning.
+        crop: how images are cut to the model's square.
     """
 
-    def __init__(self, world_model: WorldModel, objective: Objective, seed: int, ranks: Ranks | None) -> None:
+    def __init__(
+        self,
+        world_model: WorldModel,
+        objective: Objective | Energy | None,
+        seed: int,
+        ranks: Ranks | None,
+        crop: Crop,
+    ) -> None:
         self._world_model, self._objective, self._ranks = world_model, objective, ranks
         self._generator = torch.Generator(device=world_model.device).manual_seed(seed)
-        self._pace = Pace()
+        self._pace, self._crop = Pace(), crop
         self._planner: CEMPlanner | None = None
+        self._energy: tuple[object, ObservedEnergy] | None = None
 
     @property
     def random_state(self) -> Tensor:
@@ -44,6 +59,13 @@ class Planners:
         self._generator.set_state(random_state)
         return self._planner_for(config).plan(*args, **inputs)
 
+    def energy(self, config: CEMConfig, latent: Tensor, goal: Tensor, pose: Tensor) -> float:
+        """Energy of an image's latent [N, D], seen at a pose [7], given a goal's. Waits for the device."""
+        made_for = (config.objective, config.options)
+        if self._energy is None or self._energy[0] != made_for:
+            self._energy = made_for, ObservedEnergy(self._world_model, config, self._objective, self._crop)
+        return self._energy[1](latent, goal, pose)
+
     def _planner_for(self, config: CEMConfig) -> CEMPlanner:
         """The planner with these settings; kept as long as they stay, with what it has recorded and learnt."""
         if self._planner is None or self._planner.config != config:
@@ -52,7 +74,13 @@ class Planners:
 
     def _make(self, config: CEMConfig) -> CEMPlanner:
         return CEMPlanner(
-            self._world_model, config, self._generator, self._objective, pace=self._pace, ranks=self._ranks
+            self._world_model,
+            config,
+            self._generator,
+            self._objective,
+            pace=self._pace,
+            ranks=self._ranks,
+            crop=self._crop,
         )
 
     def warm_up(self, config: CEMConfig, latent: Tensor) -> None:
@@ -64,15 +92,16 @@ class Planners:
         pose = torch.zeros(POSE_DIM)
         # Two iterations have the shapes of all, unless the settings let samples decay.
         iterations = config.cem_steps if config.sample_decay > 1.0 else min(2, config.cem_steps)
-        patient = replace(config, cem_steps=iterations, deadline=None, stop_spread=0.0, cuda_graphs=False)
+        patient = replace(config, cem_steps=iterations, time_budget=None, stop_spread=0.0, cuda_graphs=False)
         planner = self._make(patient)
-        plan = planner.plan(latent, pose, latent)
-        if not all(map(math.isfinite, plan.energies)):
+        try:
+            plan = planner.plan(latent, pose, latent)
+        except NotFiniteError as error:
             raise ValueError(
-                f"in {self._world_model.dtype} the world model predicts energies {plan.energies}: choose another "
-                "dtype, such as float32, or another checkpoint"
-            )
+                f"in {self._world_model.dtype} the world model's numbers are not finite: choose another dtype, such as "
+                f"float32, or another checkpoint ({error})"
+            ) from error
         if config.warm_start:
             planner.plan(latent, pose, latent, previous=plan)
-        if config.deadline is not None or config.cuda_graphs:
+        if config.time_budget is not None or config.cuda_graphs:
             self._planner_for(config).plan(latent, pose, latent)

@@ -1,4 +1,4 @@
-"""How visual MPC looks at the world: images become latents, and latents are compared and imagined."""
+"""How visual MPC looks at the world: images become latents, and what is not seen yet is imagined."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from torch import Tensor
 
 from vjepa_mpc.controller.step import Observation
 from vjepa_mpc.geometry.pose import pose_difference
-from vjepa_mpc.planning.compute.evaluation import Objective
 from vjepa_mpc.worldmodel.interface import WorldModel
 from vjepa_mpc.worldmodel.preprocess import Crop
 
@@ -22,20 +21,14 @@ class Sight:
     Attributes:
         world_model: encodes and predicts.
         crop: how images are cut to the model's square.
-        objective: energy of latents [S, N, D] given a goal latent [N, D].
     """
 
     world_model: WorldModel
     crop: Crop
-    objective: Objective
 
     def encode(self, image: np.ndarray) -> Tensor:
         """The latent [N, D] of an image, uint8 RGB [H, W, 3]."""
         return self.world_model.encode(image[None], crop=self.crop)[0]
-
-    def energy(self, latent: Tensor, goal: Tensor) -> float:
-        """Energy of a latent [N, D] given a goal's. Waits for the device."""
-        return float(self.objective(latent[None], goal))
 
     def at_origin(self, latent: Tensor, observation: Observation, rotation: np.ndarray) -> Tensor:
         """What the camera will see at the observation's origin, as the world model predicts from what it sees now.

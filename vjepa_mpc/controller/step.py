@@ -12,7 +12,7 @@ from vjepa_mpc.geometry.pose import POSE_DIM
 from vjepa_mpc.goals.progress import EndedSubGoal
 from vjepa_mpc.images import check_rgb
 from vjepa_mpc.planning.compute.budget import TOLERATED_OVERRUN
-from vjepa_mpc.planning.planner import PlanResult
+from vjepa_mpc.planning.result import PlanResult
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -26,10 +26,7 @@ from vjepa_mpc.geometry.pose import POSE_DIM, next_pose
 from vjepa_mpc.geometry.rotation import check_rotation
 from vjepa_mpc.goals.progress import Progress
 from vjepa_mpc.goals.sub_goal import SubGoal
-from vjepa_mpc.planning.compute.evaluation import Objective, l1_energy
-from vjepa_mpc.planning.compute.ranks import Ranks
-from vjepa_mpc.planning.config import GRIPPER, CEMConfig
-from vjepa_mpc.planning.planner import PlanResult
+from vjepa_mpc.planning import GRIPPER, CEMConfig, Energy, Objective, PlanResult, Ranks
 from vjepa_mpc.worldmodel.interface import WorldModel, check_world_model
 from vjepa_mpc.worldmodel.preprocess import Crop
 
@@ -100,7 +97,7 @@ class VisualMPC(Controller):
         gripper: how planned gripper actions become commands.
         action_rotation: [3, 3] rotation from the model's action axes to the robot's (camera calibration); None for
             the identity.
-        objective: energy of latents given a goal latent, for planning as for ending sub-goals.
+        objective: of planning and of ending sub-goals, instead of the one that the settings name.
         seed: of the planner's random numbers.
         ranks: processes that share the planning; see :class:`~vjepa_mpc.planning.compute.ranks.Ranks`.
 
@@ -116,18 +113,18 @@ class VisualMPC(Controller):
         crop: Crop = "square",
         gripper: GripperSettings | None = None,
         action_rotation: np.ndarray | None = None,
-        objective: Objective = l1_energy,
+        objective: Objective | Energy | None = None,
         seed: int = 0,
         ranks: Ranks | None = None,
     ) -> None:
         check_world_model(world_model)
-        self._sight = Sight(world_model, crop, objective)
+        self._sight = Sight(world_model, crop)
         self._gripper = gripper or GripperSettings()
         self._lock = threading.Lock()  # guards the next two attributes, which any thread may replace
         self._planner_config = planner_config
         self._rotation = check_rotation(action_rotation)
         self._goal: CurrentGoal[_Run] = CurrentGoal()
-        self._planners = Planners(world_model, objective, seed, ranks)
+        self._planners = Planners(world_model, objective, seed, ranks, crop)
         self._arm = _Arm(None, None, self._planners.random_state)
 
     @property
@@ -223,7 +220,7 @@ class VisualMPC(Controller):
         if not self._encode_goals(run):
             return replace(self._stay(run, run.progress, observation), superseded=True)
         latent = self._sight.encode(observation.image)
-        progress, energy = self._look(run, latent)  # waits for the device, so that not only a launch is measured
+        progress, energy = self._look(run, config, latent, observation)  # waits for the device
         encode_seconds = time.perf_counter() - started
         if progress.finished:
             step = self._stay(run, progress, observation)
@@ -238,7 +235,7 @@ class VisualMPC(Controller):
             energy=energy,
             ended=progress.ended[run.progress.index :],
             encode_seconds=encode_seconds,
-            time_budget=config.deadline,
+            time_budget=config.time_budget,
         )
 
     def commit(self, step: Step) -> None:
@@ -281,15 +278,15 @@ class VisualMPC(Controller):
 
     # -- what a proposal is made of ---------------------------------------------------------------------------------
 
-    def _look(self, run: _Run, latent: Tensor) -> tuple[Progress, float]:
+    def _look(self, run: _Run, config: CEMConfig, latent: Tensor, observation: Observation) -> tuple[Progress, float]:
         """The progress after an image, which may end sub-goals, and the energy to the one that is then current."""
-        progress = run.progress
+        progress, pose = run.progress, torch.as_tensor(observation.pose, dtype=torch.float32)
         while not progress.finished:
-            energy = self._sight.energy(latent, run.latents[progress.index])
+            energy = self._planners.energy(config, latent, run.latents[progress.index], pose)
             before, progress = progress, progress.seen(energy)
             if progress.index == before.index:
                 return progress, energy
-        return progress, self._sight.energy(latent, run.latents[-1])
+        return progress, self._planners.energy(config, latent, run.latents[-1], pose)
 
     def _plan(
         self,

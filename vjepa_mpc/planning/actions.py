@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from vjepa_mpc.planning.config import GRIPPER, CEMConfig
+from vjepa_mpc.planning.config import CEMConfig
+from vjepa_mpc.planning.pins import GRIPPER
 
 ACTION_DIM = 7
 SEARCH_DIM = 4  # x, y, z and gripper
@@ -54,6 +55,10 @@ class ActionSpace:
         """[..., 4] -> [..., 7] with zero rotation."""
         position, gripper = searched.split((GRIPPER, 1), dim=-1)
         return torch.cat([position, torch.zeros_like(position), gripper], dim=-1)
+
+    def to_searched(self, actions: Tensor) -> Tensor:
+        """[..., 7] -> [..., 4] without rotation."""
+        return actions[..., _SEARCHED]
 
     def from_actions(self, actions: Tensor) -> Tensor:
         """[P, H', 7] -> [H, P, 4]; the last step of a shorter sequence is repeated, rotations are left out."""

@@ -18,12 +18,15 @@ from torch import Tensor
 
 from vjepa_mpc.options import check_options, option
 from vjepa_mpc.planning.actions import ActionSpace
-from vjepa_mpc.planning.compute.budget import Unlimited
-from vjepa_mpc.planning.compute.evaluation import Evaluator, Objective, choose_micro_batch, l1_energy
+from vjepa_mpc.planning.compute.budget import Pace
+from vjepa_mpc.planning.compute.scorer import Compute
 from vjepa_mpc.planning.config import CEMConfig
-from vjepa_mpc.planning.planner import CEMPlanner, PlanResult
-from vjepa_mpc.planning.samplers.samplers import make_sampler
-from vjepa_mpc.worldmodel.interface import Rollout, WorldModel
+from vjepa_mpc.planning.energy import make_objective, make_setup
+from vjepa_mpc.planning.noise import make_noise
+from vjepa_mpc.planning.objectives.interface import Energy, Objective
+from vjepa_mpc.planning.planner import CEMPlanner
+from vjepa_mpc.planning.result import PlanResult
+from vjepa_mpc.worldmodel.interface import WorldModel
 from vjepa_mpc.worldmodel.speed.quantised import UnsupportedPrecisionError, quantise
 from vjepa_mpc.worldmodel.vjepa.world_model import VJEPAWorldModel
 
@@ -137,7 +140,7 @@ def measure_agreement(
     other: WorldModel,
     config: CEMConfig,
     *,
-    objective: Objective = l1_energy,
+    objective: Objective | Energy | None = None,
     scenes: Sequence[Scene] = (),
     seed: int = 0,
 ) -> Agreement:
@@ -146,8 +149,8 @@ def measure_agreement(
     Args:
         reference: the model that is trusted.
         other: the one that is asked about.
-        config: the planner's settings, as they will be used; its deadline is not.
-        objective: energy of latents given a goal.
+        config: the planner's settings, as they will be used; its time budget is not.
+        objective: instead of the one that the settings name; see :class:`CEMPlanner`.
         scenes: problems; without any, some are made up (see :func:`made_up_scenes`).
         seed: of candidates, plans and scenes.
     """
@@ -185,9 +188,14 @@ def made_up_scenes(world_model: WorldModel, config: CEMConfig, seed: int) -> lis
 
 
 def _compare(
-    reference: WorldModel, other: WorldModel, config: CEMConfig, objective: Objective, scene: Scene, seed: int
+    reference: WorldModel,
+    other: WorldModel,
+    config: CEMConfig,
+    objective: Objective | Energy | None,
+    scene: Scene,
+    seed: int,
 ) -> Agreement:
-    candidates = _candidates(config, reference.device, seed)
+    candidates = _candidates(config, reference, seed)
     energies = [candidate_energies(model, config, scene, candidates, objective) for model in (reference, other)]
     elites = [set(found.argsort()[: config.topk].tolist()) for found in energies]
     # A model that predicts the same for everything has no ranks; that must not pass for agreement.
@@ -202,27 +210,31 @@ def _compare(
     )
 
 
-def _candidates(config: CEMConfig, device: torch.device, seed: int) -> Tensor:
+def _candidates(config: CEMConfig, world_model: WorldModel, seed: int) -> Tensor:
     """[H, S, 7]: what a plan would try first."""
-    space = ActionSpace(config, device)
-    noise = make_sampler(config, torch.Generator(device=device).manual_seed(seed))(config.samples)
+    space = ActionSpace(config, world_model.device)
+    generator = torch.Generator(device=world_model.device).manual_seed(seed)
+    noise = make_noise(config, make_setup(world_model, config, generator))(config.samples)
     return space.to_actions(space.admit(space.first_mean()[:, None] + space.first_std[:, None] * noise))
 
 
 def candidate_energies(
-    world_model: WorldModel, config: CEMConfig, scene: Scene, candidates: Tensor, objective: Objective = l1_energy
+    world_model: WorldModel,
+    config: CEMConfig,
+    scene: Scene,
+    candidates: Tensor,
+    objective: Objective | Energy | None = None,
 ) -> np.ndarray:
     """Energies [S] of where the candidates [H, S, 7] end."""
-    micro_batch = choose_micro_batch(config, world_model, candidates.shape[1], 1)
-
-    def start(samples: int) -> Rollout:
-        return world_model.start_rollout(scene.context, scene.pose, samples, config.rollout)
-
-    goal = scene.goal.to(world_model.device)
-    return Evaluator(start, goal, objective, micro_batch, Unlimited())(candidates).double().cpu().numpy()
+    setup = make_setup(world_model, config, torch.Generator(device=world_model.device))
+    unhurried = replace(config, time_budget=None, cuda_graphs=False)
+    compute = Compute(world_model, unhurried, make_objective(objective, config, setup), pace=Pace())
+    return compute.begin(scene.context, scene.pose, scene.goal)(candidates).double().cpu().numpy()
 
 
-def _plan(world_model: WorldModel, config: CEMConfig, scene: Scene, objective: Objective, seed: int) -> PlanResult:
+def _plan(
+    world_model: WorldModel, config: CEMConfig, scene: Scene, objective: Objective | Energy | None, seed: int
+) -> PlanResult:
     generator = torch.Generator(device=world_model.device).manual_seed(seed)
-    planner = CEMPlanner(world_model, replace(config, deadline=None), generator, objective)
+    planner = CEMPlanner(world_model, replace(config, time_budget=None), generator, objective)
     return planner.plan(scene.context, scene.pose, scene.goal)

@@ -1,144 +1,283 @@
-"""Settings of the planner, and the presets that the papers and we recommend."""
+"""Settings of the planner."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+import functools
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, is_dataclass
+from typing import Any, TypeVar
 
-# Columns of the distribution that is searched; rotations are not (upstream plans with zero rotation).
-X, Y, Z, GRIPPER = range(4)
+from vjepa_mpc.options import check_options, option
+from vjepa_mpc.planning.pins import FrozenDict, checked_pins, pins_from_text, pins_to_text
+from vjepa_mpc.planning.updates.mppi import MPPI
+from vjepa_mpc.registry import part_names
 
-Sampling = Literal["gaussian", "antithetic", "sobol"]
-Update = Literal["cem", "mppi"]
-Execute = Literal["mean", "best"]
+SELECTIONS = ("mean", "best")
+FOLDERS = ("optimisers", "samplers", "updates", "objectives")
+"""Folders of parts that the settings choose from."""
+
+_FORMER_KEYWORDS = {"deadline": "time_budget", "execute": "selection", "temperature": "options['mppi']"}
+_WHOLE_NUMBERS = ("rollout", "samples", "topk", "cem_steps", "micro_batch", "close_gripper")
+T = TypeVar("T")
 
 
+def _parts(folder: str) -> Callable[[], tuple[str, ...]]:
+    """The names of the parts in a folder, looked up when they are asked for."""
+    return lambda: part_names(f"vjepa_mpc.planning.{folder}")
+
+
+def _with_former_keywords(kind: type[T]) -> type[T]:
+    """Have the constructor take the keywords of the release before, with a warning."""
+    new: Callable[..., None] = kind.__init__
+
+    @functools.wraps(new)
+    def init(self: T, **settings: Any) -> None:
+        for former in settings.keys() & _FORMER_KEYWORDS.keys():
+            warnings.warn(
+                f"CEMConfig({former}=…) is called {_FORMER_KEYWORDS[former]} now; the old name goes with the next "
+                "release",
+                DeprecationWarning,
+                stacklevel=2,
+            )
+            value = settings.pop(former)
+            if former == "temperature":
+                settings["options"] = {**settings.get("options", {}), "mppi": MPPI.Options(temperature=value)}
+            else:
+                settings[_FORMER_KEYWORDS[former]] = value
+        new(self, **settings)
+
+    kind.__init__ = init  # type: ignore[assignment, method-assign]
+    return kind
+
+
+@_with_former_keywords
 @dataclass(frozen=True, kw_only=True)
 class CEMConfig:
-    """Parameters of the planner. The defaults are the published one (upstream ``mpc_utils.cem``), names included.
+    """Settings of the planner. The defaults are the published ones (upstream ``mpc_utils.cem``), names included.
 
-    As published:
-
-    Attributes:
-        rollout: steps that are planned ahead (horizon).
-        samples: candidate action sequences an iteration.
-        topk: elites, the candidates that the next distribution is fitted to; at least 2.
-        cem_steps: iterations.
-        momentum_mean: share of the old mean that is kept, for xyz.
-        momentum_std: share of the old standard deviation that is kept, for xyz.
-        momentum_mean_gripper: the same for the gripper's mean.
-        momentum_std_gripper: the same for the gripper's standard deviation.
-        maxnorm: most metres along each axis in one step (a box, not a ball), and the first xyz standard deviation.
-        axis: coordinates (0 x, 1 y, 2 z in metres, 3 gripper) pinned to a value.
-        close_gripper: plan step from which on the gripper action is +1; None leaves it free.
-        gripper_clip: most that a candidate may change the gripper in one step.
-        gripper_dead_band: smaller gripper actions become 0 in the result.
-        verbose: log every iteration's best energy, mean and spread.
-
-    Fewer samples for the same plan (iCEM is arXiv 2008.06389, MPPI is arXiv 1509.01149):
+    Each field's meaning, unit and range are in its declaration, which is also its ROS parameter's. Two fields are no
+    ROS parameters of their own:
 
     Attributes:
-        warm_start: begin at the previous plan, moved on by one step, when the caller has one.
-        warm_start_std: first standard deviation of a warm start, as a share of the cold start's.
-        sampling: ``gaussian``; ``antithetic``, each sample with its mirror image; or ``sobol``, points that fill the
-            space evenly instead of at random.
-        noise_colour: exponent of the noise spectrum over the horizon (iCEM): 0 white, 1 pink, 2 red; the larger, the
-            smoother are the sampled sequences. Without effect on a single step.
-        update: ``cem`` fits the next distribution to the elites, ``mppi`` to all candidates, weighted by
-            exp(-energy / temperature).
-        temperature: of ``mppi``, in standard deviations of the candidates' energies.
-        keep_elites: share of the elites that stays in the competition in the next iteration (iCEM), and with a warm
-            start in the next plan.
-        sample_decay: the number of samples is divided by this after each iteration (iCEM), down to twice ``topk``.
-        mean_candidate: the mean itself is a candidate of each iteration (iCEM).
-        std_floor: least standard deviation, as a share of the first: keeps the search from collapsing early.
-        execute: ``mean`` of the last distribution, or the ``best`` of all candidates and the last mean (iCEM).
-        stop_spread: stop as soon as the elites' xyz spread is below this share of the first; 0 never. The gripper, of
-            which a binary hand uses the sign only, is not waited for.
+        verbose: log every iteration's best energy, mean and spread. Reading them waits for the device.
+        options: options of the chosen parts, by the part's name, such as ``{"mppi": MPPI.Options(temperature=0.5)}``.
+            As ROS parameters they are called ``<part>.<field>``. Options that are all default are left out.
 
-    Time and memory:
-
-    Attributes:
-        deadline: seconds that a plan may take; the best plan found within them is returned. None: no limit.
-        micro_batch: candidates that are predicted at once; None: as many as the memory limit admits.
-        memory_limit_mb: what predicting a micro-batch may need; None: 80 % of what is free on a GPU (half of that with
-            ``cuda_graphs``), 32 MB for each thread of a CPU (what its caches hold: more at once is slower).
-        cuda_graphs: on a GPU, record an iteration once and replay it from then on. Without effect, and with a warning,
-            on a CPU, with a deadline, a sample decay or several ranks.
+    Raises:
+        ValueError: a value is out of range, or two values do not fit together; the message names them.
     """
 
-    rollout: int = 2
-    samples: int = 400
-    topk: int = 10
-    cem_steps: int = 10
-    momentum_mean: float = 0.15
-    momentum_std: float = 0.15
-    momentum_mean_gripper: float = 0.15
-    momentum_std_gripper: float = 0.15
-    maxnorm: float = 0.05
-    axis: Mapping[int, float] = field(default_factory=dict)
-    close_gripper: int | None = None
-    gripper_clip: float = 0.75
-    gripper_dead_band: float = 0.25
+    # As published.
+    rollout: int = option(2, "Steps that are planned ahead: the horizon H.", low=1, high=64, live=True)
+    samples: int = option(
+        400, "Candidate action sequences that are drawn per iteration.", low=2, high=100_000, live=True
+    )
+    topk: int = option(
+        10,
+        "Elites: the best candidates of an iteration, to which the next distribution is fitted. At most samples.",
+        low=2,
+        high=100_000,
+        live=True,
+    )
+    cem_steps: int = option(10, "Iterations of the planner.", low=1, high=1_000_000, live=True)
+    momentum_mean: float = option(
+        0.15, "Share of the old mean of x, y and z that an iteration keeps.", low=0.0, high=1.0, live=True
+    )
+    momentum_std: float = option(
+        0.15, "Share of the old standard deviation of x, y and z that an iteration keeps.", low=0.0, high=1.0, live=True
+    )
+    momentum_mean_gripper: float = option(
+        0.15, "Share of the old mean of the gripper that an iteration keeps.", low=0.0, high=1.0, live=True
+    )
+    momentum_std_gripper: float = option(
+        0.15,
+        "Share of the old standard deviation of the gripper that an iteration keeps.",
+        low=0.0,
+        high=1.0,
+        live=True,
+    )
+    maxnorm: float = option(
+        0.05,
+        "Longest planned move along each axis in one step (a box, not a ball); also the first standard deviation of "
+        "x, y and z.",
+        unit="m",
+        low=0.001,
+        high=0.5,
+        live=True,
+    )
+    axis: Mapping[int, float] = option(
+        default_factory=FrozenDict,
+        text="Coordinates that every planned action has a given value of, such as 'z=0.0, gripper=-1.0': metres, and "
+        "changes of closedness. Empty: none.",
+        live=True,
+        to_plain=pins_to_text,
+        from_plain=pins_from_text,
+    )
+    close_gripper: int | None = option(
+        None,
+        "Plan step, from 0, from which on the gripper closes; -1: the planner decides.",
+        low=-1,
+        high=64,
+        live=True,
+        none_is=-1,
+    )
+    gripper_clip: float = option(
+        0.75,
+        "Largest change of the gripper's closedness (0 open, 1 closed) in one step of a candidate.",
+        low=0.01,
+        high=1.0,
+        live=True,
+    )
+    gripper_dead_band: float = option(
+        0.25, "Planned changes of the gripper's closedness below this become 0.", low=0.0, high=1.0, live=True
+    )
     verbose: bool = False
 
-    warm_start: bool = False
-    warm_start_std: float = 1.0
-    sampling: Sampling = "gaussian"
-    noise_colour: float = 0.0
-    update: Update = "cem"
-    temperature: float = 0.3
-    keep_elites: float = 0.0
-    sample_decay: float = 1.0
-    mean_candidate: bool = False
-    std_floor: float = 0.0
-    execute: Execute = "mean"
-    stop_spread: float = 0.0
+    # Other methods (iCEM is arXiv 2008.06389).
+    optimiser: str = option(
+        "cem",
+        "Method of the search: cem, or gradient, which goes on from cem's best candidates by gradient descent.",
+        choices=_parts("optimisers"),
+        open_choices=True,
+        live=True,
+    )
+    objective: str = option(
+        "l1",
+        "What is minimised: how far the predicted latents are from the goal's, or another energy.",
+        choices=_parts("objectives"),
+        open_choices=True,
+    )
+    warm_start: bool = option(False, "Begin at the previous plan, moved on by one step.", live=True)
+    warm_start_std: float = option(
+        1.0,
+        "First standard deviation of a warm start, as a share of the usual first one.",
+        low=1e-6,
+        high=10.0,
+        live=True,
+    )
+    sampling: str = option(
+        "gaussian",
+        "How candidates are drawn: gaussian, antithetic (each with its mirror image) or sobol (evenly spread).",
+        choices=_parts("samplers"),
+        open_choices=True,
+        live=True,
+    )
+    noise_colour: float = option(
+        0.0,
+        "Exponent of the noise spectrum over the horizon: 0 white, 1 pink, 2 red. Larger values draw smoother "
+        "sequences. No effect with rollout=1.",
+        low=0.0,
+        high=10.0,
+        live=True,
+    )
+    update: str = option(
+        "cem",
+        "What the next distribution is fitted to: the elites (cem), or all candidates by weight (mppi).",
+        choices=_parts("updates"),
+        open_choices=True,
+        live=True,
+    )
+    keep_elites: float = option(
+        0.0,
+        "Share of the elites that also competes in the next iteration, and with a warm start in the next plan.",
+        low=0.0,
+        high=1.0,
+        live=True,
+    )
+    sample_decay: float = option(
+        1.0,
+        "The number of samples is divided by this after each iteration, down to twice topk.",
+        low=1.0,
+        high=100.0,
+        live=True,
+    )
+    mean_candidate: bool = option(
+        False, "The mean of the distribution is a candidate of each iteration itself.", live=True
+    )
+    std_floor: float = option(
+        0.0,
+        "Least standard deviation, as a share of the first one: keeps the search from collapsing early.",
+        low=0.0,
+        high=1.0,
+        live=True,
+    )
+    selection: str = option(
+        "mean",
+        "Which sequence of the search is returned: the mean of the last distribution, or the best of all candidates.",
+        choices=SELECTIONS,
+        live=True,
+        former=("execute",),
+    )
+    stop_spread: float = option(
+        0.0,
+        "Stop as soon as the spread of x, y and z among the elites is below this share of the first one; 0: never.",
+        low=0.0,
+        high=1.0,
+        live=True,
+    )
 
-    deadline: float | None = None
-    micro_batch: int | None = None
-    memory_limit_mb: float | None = None
-    cuda_graphs: bool = False
+    # Time and memory.
+    time_budget: float | None = option(
+        None,
+        "Time that a plan may take; the best plan that was found within it is returned. 0: no limit.",
+        unit="s",
+        low=0.0,
+        high=3600.0,
+        live=True,
+        none_is=0.0,
+        former=("deadline",),
+    )
+    micro_batch: int | None = option(
+        None,
+        "Candidates that are predicted at once; 0: as many as memory_limit_mb admits.",
+        low=0,
+        high=100_000,
+        live=True,
+        none_is=0,
+    )
+    memory_limit_mb: float | None = option(
+        None,
+        "Memory that predicting a micro-batch may need. 0: 80 % of what is free on a GPU (40 % with cuda_graphs), or "
+        "32 MB per thread on a CPU, which is what its caches hold.",
+        unit="MB",
+        low=0.0,
+        high=1e6,
+        live=True,
+        none_is=0.0,
+    )
+    cuda_graphs: bool = option(
+        False,
+        "On a GPU, record an iteration once and replay it from then on. No effect, and a warning, on a CPU and "
+        "together with a time budget, a sample decay or several processes.",
+        live=True,
+    )
+    options: Mapping[str, object] = field(default_factory=FrozenDict)
 
     def __post_init__(self) -> None:
-        self._check_counts()
-        self._check_ranges()
-        for name, kind in (("sampling", Sampling), ("update", Update), ("execute", Execute)):
-            if getattr(self, name) not in get_args(kind):
-                raise ValueError(f"{name}={getattr(self, name)!r}: choose one of {', '.join(get_args(kind))}")
+        self._check_whole_numbers()
+        check_options(self)
+        self._check_together()
         object.__setattr__(self, "axis", checked_pins(self.axis))
+        object.__setattr__(self, "options", _checked_options(self.options))
 
-    def _check_counts(self) -> None:
-        for name, least in (("rollout", 1), ("samples", 2), ("topk", 2), ("cem_steps", 1), ("micro_batch", 1)):
+    def _check_whole_numbers(self) -> None:
+        for name in _WHOLE_NUMBERS:
             value = getattr(self, name)
-            if value is None and name == "micro_batch":
-                continue
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                why = " (the spread of a single elite is undefined)" if name == "topk" else ""
-                raise ValueError(f"{name}={value}: must be a whole number of at least {least}{why}")
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+                raise ValueError(f"{name}={value}: use a whole number")
+        if self.topk == 1:
+            raise ValueError("topk=1: use at least 2 (the spread of a single elite is undefined)")
+
+    def _check_together(self) -> None:
+        """What a range alone does not say."""
         if self.topk > self.samples:
             raise ValueError(f"topk={self.topk} > samples={self.samples}: elites are chosen among the samples")
         if self.close_gripper is not None and self.close_gripper < 0:
-            raise ValueError(f"close_gripper={self.close_gripper}: must be a plan step from 0 on, or None for never")
-
-    def _check_ranges(self) -> None:
-        for name in ("momentum_mean", "momentum_std", "momentum_mean_gripper", "momentum_std_gripper"):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise ValueError(f"{name}={getattr(self, name)}: must lie between 0 (forget) and 1 (keep all)")
-        for name in ("keep_elites", "std_floor", "stop_spread"):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise ValueError(f"{name}={getattr(self, name)}: is a share and must lie between 0 (off) and 1")
-        for name in ("maxnorm", "gripper_clip", "warm_start_std", "temperature", "deadline", "memory_limit_mb"):
-            value = getattr(self, name)
-            if value is not None and not 0.0 < value < math.inf:
-                raise ValueError(f"{name}={value}: must be a positive, finite number")
-        for name in ("gripper_dead_band", "noise_colour"):
-            if not 0.0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name}={getattr(self, name)}: must be 0 or a positive, finite number")
-        if not 1.0 <= self.sample_decay < math.inf:
-            raise ValueError(f"sample_decay={self.sample_decay}: must be 1 (as many samples each time) or more")
+            raise ValueError(f"close_gripper={self.close_gripper}: use a plan step from 0 on, or None for never")
+        for name in ("time_budget", "micro_batch", "memory_limit_mb"):
+            if getattr(self, name) == 0:
+                raise ValueError(f"{name}={getattr(self, name)}: use a positive number, or None for no limit of yours")
         if self.std_floor and self.stop_spread and self.std_floor >= self.stop_spread:
             raise ValueError(
                 f"std_floor={self.std_floor} >= stop_spread={self.stop_spread}: the spread is kept above the floor, "
@@ -152,46 +291,25 @@ class CEMConfig:
 
     @property
     def candidate_steps(self) -> int:
-        """Predictions that a whole plan takes: candidates times horizon, over all iterations."""
+        """Predictions of a whole search with the optimiser ``cem``: candidates times horizon, over all iterations."""
         drawn = sum(self.samples_of(iteration) for iteration in range(self.cem_steps))
-        extra = (self.cem_steps if self.mean_candidate else 0) + (1 if self.execute == "best" else 0)
+        extra = (self.cem_steps if self.mean_candidate else 0) + (1 if self.selection == "best" else 0)
         return (drawn + extra) * self.rollout
 
 
-def checked_pins(pins: Mapping[Any, float]) -> dict[int, float]:
-    """Coordinates with the values that they are pinned to; JSON and YAML have no integer keys, so "1" is taken for 1.
-
-    Raises:
-        ValueError: there is no such coordinate, or the value is not finite.
-    """
-    checked = {int(index): float(value) for index, value in pins.items()}
-    for index, value in checked.items():
-        if index not in (X, Y, Z, GRIPPER) or not math.isfinite(value):
-            raise ValueError(f"axis={{{index}: {value}}}: pin 0 (x), 1 (y), 2 (z) or 3 (gripper) to a finite value")
-    return checked
+def _checked_options(options: Mapping[str, object]) -> FrozenDict:
+    """Options of parts by the parts' names, without those that are all default."""
+    known = {name for folder in FOLDERS for name in _parts(folder)()} if options else set()
+    for name, value in options.items():
+        if name not in known and ":" not in name:
+            raise ValueError(f"options[{name!r}]: there is no such part; parts are {', '.join(sorted(known))}")
+        if not is_dataclass(value) or isinstance(value, type):
+            raise ValueError(f"options[{name!r}]={value!r}: give an instance of the part's Options")
+    return FrozenDict((name, value) for name, value in options.items() if value != _default(value))
 
 
-# Each value's reason, with what it is worth where that was measured, is told in docs/performance.md.
-PRESETS: dict[str, CEMConfig] = {
-    # The robot experiments of arXiv 2506.09985: a single long step, many samples.
-    "paper": CEMConfig(rollout=1, samples=800, topk=10, cem_steps=10, maxnorm=0.075),
-    # Upstream's notebook.
-    "notebook": CEMConfig(rollout=2, samples=400, topk=10, cem_steps=10, maxnorm=0.05),
-    # The energy of "paper" for a twentieth of its predictions (benchmarks/bench_quality.py): iCEM's kept elites, the
-    # mean as a candidate and the best of all executed, on evenly spread samples.
-    "realtime": CEMConfig(
-        rollout=1,
-        samples=64,
-        topk=8,
-        cem_steps=6,
-        maxnorm=0.075,
-        momentum_mean=0.1,
-        momentum_std=0.1,
-        sampling="sobol",
-        keep_elites=0.3,
-        mean_candidate=True,
-        execute="best",
-    ),
-    # The published planner, small enough for two or three plans a second of the bundled model on two cores.
-    "cpu": CEMConfig(rollout=1, samples=100, topk=10, cem_steps=6, maxnorm=0.075),
-}
+def _default(options: Any) -> object:
+    try:
+        return type(options)()
+    except TypeError:  # an option without a default
+        return None

@@ -63,11 +63,11 @@ along an axis; smaller is slower and more exact. Presets: `paper` and `notebook`
 cores, `realtime` makes a twentieth of `paper`'s predictions ([performance](performance.md)). Set
 `goal.energy_threshold` or `goal.plateau_window` to go on to the next sub-goal before its step budget is used up.
 
-**Two limits of time.** `deadline` is the planner's own: it searches for so long, without the encoding, and returns the
-best that it has found by then. `replan_deadline` is the watchdog over the whole replan: it cuts nothing short, but
+**Two limits of time.** `time_budget` is the planner's own: it searches for so long, without the encoding, and returns
+the best that it has found by then. `replan_deadline` is the watchdog over the whole replan: it cuts nothing short, but
 `max_deadline_misses` late plans in a row are the fault `DEADLINE_MISSED`. Set it above the time of encoding plus
-`deadline`. `/diagnostics` counts the planner's misses (more than 5 % late), plans that ended early to be in time, and
-those of them that had no time for an iteration.
+`time_budget`. `/diagnostics` counts the planner's misses (more than 5 % late), plans that ended early to be in time,
+and those of them that had no time for an iteration.
 """
 
 

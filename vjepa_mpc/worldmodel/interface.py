@@ -27,8 +27,9 @@ class Rollout(Protocol):
                 one reset to the next.
 
         Returns:
-            [S, N, D] latents, comparable with those of :meth:`WorldModel.encode`. They may be overwritten by the next
-            step.
+            [S, N, D] latents, comparable with those of :meth:`WorldModel.encode`. Later steps leave them as they are:
+            objectives may look at all steps. The optimiser ``gradient`` differentiates them by actions that require a
+            gradient.
         """
         ...
 

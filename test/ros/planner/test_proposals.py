@@ -24,7 +24,7 @@ TOPIC = "~/proposals"
 LABELS = ("proposal", "step", "action")
 MOVE = np.array([0.04, 0.03, -0.02])
 # Next to nothing of the planner's own: what leads to the goal has to come from elsewhere.
-FEW = {"samples": 2, "topk": 2, "cem_steps": 1, "execute": "best"}
+FEW = {"samples": 2, "topk": 2, "cem_steps": 1, "selection": "best"}
 
 
 def message(actions: np.ndarray, labels: Sequence[str] = LABELS, data_offset: int = 0) -> Float64MultiArray:

@@ -10,18 +10,13 @@ from typing import Any
 import pytest
 import torch
 
+from support.graphs import Recorder
+from support.small_model import small_model
 from vjepa_mpc.planning import PRESETS, CEMConfig, CEMPlanner, PlanResult
 from vjepa_mpc.planning.compute.graphs import Capture, Tensors
-from vjepa_mpc.worldmodel import MODEL_CONFIGS, ModelConfig, VJEPAWorldModel, build_world_model
+from vjepa_mpc.worldmodel import MODEL_CONFIGS, VJEPAWorldModel, build_world_model
 from vjepa_mpc.worldmodel.vjepa.layers import layer_norm_features
 
-MODEL = ModelConfig.from_dict(
-    {
-        "img_size": 32,
-        "encoder": {"embed_dim": 24, "depth": 1, "num_heads": 2},
-        "predictor": {"embed_dim": 24, "predictor_embed_dim": 24, "depth": 2, "num_heads": 2},
-    }
-)
 SMALL = CEMConfig(rollout=1, samples=15, topk=4, cem_steps=4, cuda_graphs=True)
 OPTIONS = {
     "published": SMALL,
@@ -32,32 +27,9 @@ OPTIONS = {
 }
 
 
-class Recorder:
-    """Replays by calling the function again and writing to the same places, as a graph does."""
-
-    def __init__(self) -> None:
-        self.recordings = self.replays = 0
-
-    def __call__(self, function: Callable[[], Tensors]) -> tuple[Callable[[], None], Tensors]:
-        self.recordings += 1
-        results = tuple(torch.full_like(result, torch.nan) for result in function())
-
-        def replay() -> None:
-            self.replays += 1
-            for place, value in zip(results, function(), strict=True):
-                place.copy_(value)
-
-        return replay, results
-
-
 @pytest.fixture(scope="module")
 def model() -> VJEPAWorldModel:
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        built = build_world_model(MODEL)
-        for weight in built.predictor.parameters():
-            weight.add_(0.1 * torch.randn_like(weight))
-    return built
+    return small_model()
 
 
 def plans(model: VJEPAWorldModel, config: CEMConfig, capture: Capture | None, observed: int = 1) -> list[PlanResult]:
@@ -95,7 +67,9 @@ def test_replays_find_the_same_plans(model: VJEPAWorldModel, config: CEMConfig, 
 
 
 @pytest.mark.parametrize(
-    "change", [{"cuda_graphs": False}, {"deadline": 60.0}, {"sample_decay": 1.5}], ids=lambda change: next(iter(change))
+    "change",
+    [{"cuda_graphs": False}, {"time_budget": 60.0}, {"sample_decay": 1.5}],
+    ids=lambda change: next(iter(change)),
 )
 def test_nothing_is_recorded_where_shapes_or_times_decide(model: VJEPAWorldModel, change: dict[str, Any]) -> None:
     recorder = Recorder()
@@ -159,8 +133,8 @@ def test_settings_that_keep_a_graph_from_being_recorded_are_named(
     model: VJEPAWorldModel, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        CEMPlanner(model, replace(SMALL, deadline=0.2))
-    assert "cuda_graphs has no effect with device=cpu and deadline=0.2" in caplog.text
+        CEMPlanner(model, replace(SMALL, time_budget=0.2))
+    assert "cuda_graphs has no effect with device=cpu and time_budget=0.2" in caplog.text
 
 
 def test_when_recording_fails_planning_goes_on_without(

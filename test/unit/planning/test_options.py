@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
+from support.graphs import Crossings
 from vjepa_mpc.planning import PRESETS, CEMConfig, CEMPlanner, Pace, PlanResult
-from vjepa_mpc.planning.compute.evaluation import choose_micro_batch
-from vjepa_mpc.planning.samplers.samplers import colouring_matrix, make_sampler
+from vjepa_mpc.planning.compute.memory import choose_micro_batch
+from vjepa_mpc.planning.energy import make_setup
+from vjepa_mpc.planning.noise import Draw, colouring_matrix, make_noise
 from vjepa_mpc.worldmodel import PointMassWorldModel
 
 START = torch.tensor([0.5, 0.0, 0.2, 3.14, 0.0, 0.0, 0.0])
@@ -27,6 +28,10 @@ SMALL = CEMConfig(rollout=1, samples=40, topk=6, cem_steps=4, maxnorm=0.075)
 def plan(config: CEMConfig, offset: Tensor = OFFSET, seed: int = 0, **options: Any) -> PlanResult:
     planner = CEMPlanner(PointMassWorldModel(), config, torch.Generator().manual_seed(seed))
     return planner.plan(START[None, :3], START, (START[:3] + offset)[None], **options)
+
+
+def drawing(config: CEMConfig, seed: int) -> Draw:
+    return make_noise(config, make_setup(PointMassWorldModel(), config, torch.Generator().manual_seed(seed)))
 
 
 def miss(config: CEMConfig, **options: Any) -> float:
@@ -44,9 +49,9 @@ def miss(config: CEMConfig, **options: Any) -> float:
         {"rollout": 4, "noise_colour": 2.0, "cem_steps": 6},
         {"keep_elites": 0.3},
         {"mean_candidate": True},
-        {"execute": "best"},
+        {"selection": "best"},
         {"std_floor": 0.05},
-        {"keep_elites": 0.3, "sample_decay": 1.25, "mean_candidate": True, "execute": "best", "sampling": "sobol"},
+        {"keep_elites": 0.3, "sample_decay": 1.25, "mean_candidate": True, "selection": "best", "sampling": "sobol"},
     ],
     ids=str,
 )
@@ -58,7 +63,7 @@ def test_every_option_finds_the_goal(change: dict[str, Any]) -> None:
 @pytest.mark.parametrize("samples", [1, 7, 64])
 def test_samples_are_standard_normal_and_seeded(sampling: Any, samples: int) -> None:
     config = CEMConfig(rollout=3, samples=64, sampling=sampling)
-    draw, same = (make_sampler(config, torch.Generator().manual_seed(1)) for _ in range(2))
+    draw, same = (drawing(config, seed=1) for _ in range(2))
     first = draw(samples)
     assert first.shape == (3, samples, 4) and torch.equal(first, same(samples))
     assert not torch.equal(first, draw(samples))
@@ -68,7 +73,7 @@ def test_samples_are_standard_normal_and_seeded(sampling: Any, samples: int) -> 
 
 def test_antithetic_and_sobol_samples_are_more_even_than_random_ones() -> None:
     def error_of_mean(sampling: Any) -> float:
-        draw = make_sampler(CEMConfig(rollout=1, samples=64, sampling=sampling), torch.Generator().manual_seed(0))
+        draw = drawing(CEMConfig(rollout=1, samples=64, sampling=sampling), seed=0)
         return float(torch.stack([draw(64).mean(dim=1) for _ in range(50)]).square().mean().sqrt())
 
     assert error_of_mean("sobol") < 0.5 * error_of_mean("gaussian")
@@ -105,7 +110,7 @@ def test_a_warm_start_needs_fewer_samples() -> None:
 
 
 def test_a_proposal_wins_when_it_is_best_and_is_kept_within_bounds() -> None:
-    config = replace(SMALL, samples=8, topk=2, cem_steps=1, momentum_mean=0.0, execute="best")
+    config = replace(SMALL, samples=8, topk=2, cem_steps=1, momentum_mean=0.0, selection="best")
     exact = torch.zeros(1, 1, 7)
     exact[..., :3] = OFFSET
     assert torch.allclose(plan(config, proposals=exact).actions[0, :3], OFFSET, atol=1e-6)
@@ -126,7 +131,7 @@ def test_kept_elites_never_let_the_best_energy_rise() -> None:
 
 
 def test_the_best_is_no_worse_than_any_candidate() -> None:
-    result = plan(replace(SMALL, execute="best"))
+    result = plan(replace(SMALL, selection="best"))
     end = (START[:3] + result.actions[0, :3])[None, None]
     energy = CEMPlanner(PointMassWorldModel(), SMALL).energy(end[0], (START[:3] + OFFSET)[None])
     assert energy <= min(result.energies) + 1e-7
@@ -147,7 +152,7 @@ def test_the_floor_keeps_the_search_wide() -> None:
 
 
 def test_samples_decay_to_twice_the_elites_and_are_counted() -> None:
-    config = replace(SMALL, sample_decay=2.0, cem_steps=4, mean_candidate=True, execute="best")
+    config = replace(SMALL, sample_decay=2.0, cem_steps=4, mean_candidate=True, selection="best")
     assert [config.samples_of(iteration) for iteration in range(4)] == [40, 20, 12, 12]
     assert config.candidate_steps == plan(config).candidate_steps == 40 + 20 + 12 + 12 + 4 + 1
 
@@ -186,7 +191,7 @@ def ask(planner: CEMPlanner, **options: Any) -> PlanResult:
 
 def test_a_deadline_ends_the_search_with_the_best_plan_so_far() -> None:
     model = TickingModel(lambda: 0.001)  # 40 ms an iteration
-    planner = timed(model, replace(SMALL, cem_steps=100, deadline=0.505, micro_batch=10))
+    planner = timed(model, replace(SMALL, cem_steps=100, time_budget=0.505, micro_batch=10))
     ask(planner)
     result = ask(planner)
     assert result.stopped_by == "deadline" and 500 <= result.candidate_steps <= 505
@@ -197,7 +202,7 @@ def test_a_deadline_ends_the_search_with_the_best_plan_so_far() -> None:
 def test_the_deadline_is_kept_when_times_vary() -> None:
     random = torch.Generator().manual_seed(0)
     model = TickingModel(lambda: 0.001 * (1 + 0.3 * float(torch.rand((), generator=random))))
-    planner = timed(model, replace(SMALL, cem_steps=100, deadline=0.3, micro_batch=10))
+    planner = timed(model, replace(SMALL, cem_steps=100, time_budget=0.3, micro_batch=10))
     ask(planner)
     overruns = sorted(ask(planner).timings["total"] / 0.3 - 1 for _ in range(200))
     assert overruns[197] < 0.05
@@ -208,28 +213,28 @@ def test_a_deadline_shorter_than_an_iteration_returns_the_warm_start_and_says_so
 ) -> None:
     model, pace = TickingModel(lambda: 0.01), Pace()
     config = replace(SMALL, warm_start=True)
-    previous = ask(timed(model, replace(config, deadline=10.0), pace))
+    previous = ask(timed(model, replace(config, time_budget=10.0), pace))
     with caplog.at_level(logging.WARNING):
-        result = ask(timed(model, replace(config, deadline=0.03), pace), previous=previous)
+        result = ask(timed(model, replace(config, time_budget=0.03), pace), previous=previous)
     assert result.stopped_by == "deadline" and result.energies == ()
     assert torch.allclose(result.actions, previous.actions, atol=1e-6)
-    assert "deadline=0.03 s is too short for an iteration (6 candidates take 0.060 s): the previous" in caplog.text
+    assert "time_budget=0.03 s is too short for an iteration (6 candidates take 0.060 s): the previous" in caplog.text
 
 
 def test_a_deadline_shorter_than_an_iteration_without_a_warm_start_is_not_to_move(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     model, pace = TickingModel(lambda: 0.01), Pace()
-    ask(timed(model, replace(SMALL, deadline=10.0), pace))
+    ask(timed(model, replace(SMALL, time_budget=10.0), pace))
     with caplog.at_level(logging.WARNING):
-        result = ask(timed(model, replace(SMALL, deadline=0.03), pace))
+        result = ask(timed(model, replace(SMALL, time_budget=0.03), pace))
     assert not result.actions.any() and "the plan is not to move" in caplog.text
 
 
 def test_the_last_predictions_before_a_deadline_are_few() -> None:
     """Others slow the machine down by half when the plan is about to end: the overrun is half a quarter batch."""
     model = TickingModel(lambda: 0.001 if model.now % 1.0 < 0.28 else 0.0015)
-    planner = timed(model, replace(SMALL, cem_steps=100, deadline=0.3, micro_batch=40))
+    planner = timed(model, replace(SMALL, cem_steps=100, time_budget=0.3, micro_batch=40))
     ask(planner)
     for _ in range(20):
         model.now = math.ceil(model.now)
@@ -239,7 +244,7 @@ def test_the_last_predictions_before_a_deadline_are_few() -> None:
 def test_plans_end_earlier_when_the_last_moment_was_interrupted() -> None:
     """Another program takes 50 ms when a plan is about to end; the first plan is late, the next ones are not."""
     model = TickingModel(lambda: 0.05 if 0.290 < model.now % 1.0 < 0.310 else 0.001)
-    planner = timed(model, replace(SMALL, cem_steps=100, deadline=0.3, micro_batch=2))
+    planner = timed(model, replace(SMALL, cem_steps=100, time_budget=0.3, micro_batch=2))
     late = []
     for _ in range(30):
         model.now = math.ceil(model.now)
@@ -250,7 +255,7 @@ def test_plans_end_earlier_when_the_last_moment_was_interrupted() -> None:
 
 def test_when_time_is_short_iterations_have_fewer_samples() -> None:
     model = TickingModel(lambda: 0.001)
-    planner = timed(model, replace(SMALL, samples=200, cem_steps=10, deadline=0.2, micro_batch=10))
+    planner = timed(model, replace(SMALL, samples=200, cem_steps=10, time_budget=0.2, micro_batch=10))
     ask(planner)
     result = ask(planner)
     assert len(result.energies) >= 4
@@ -260,7 +265,7 @@ def test_when_time_is_short_iterations_have_fewer_samples() -> None:
 def test_one_slow_moment_is_not_remembered_for_ever() -> None:
     pace = Pace()
     pace.record(10, 60.0)
-    planner = timed(TickingModel(lambda: 0.001), replace(SMALL, deadline=0.3, micro_batch=10), pace)
+    planner = timed(TickingModel(lambda: 0.001), replace(SMALL, time_budget=0.3, micro_batch=10), pace)
     assert ask(planner).energies == ()
     assert len(ask(planner).energies) >= 3
 
@@ -321,7 +326,7 @@ def test_batches_stay_the_same_from_plan_to_plan(monkeypatch: pytest.MonkeyPatch
             return super().start_rollout(context, pose, samples, *args, **options)
 
     free = iter((16, 9, 3))
-    monkeypatch.setattr("vjepa_mpc.planning.planner.choose_micro_batch", lambda *_: next(free))
+    monkeypatch.setattr("vjepa_mpc.planning.compute.scorer.choose_micro_batch", lambda *_: next(free))
     planner = CEMPlanner(Starting(), SMALL)
     for _ in range(3):
         ask(planner)
@@ -342,20 +347,6 @@ def test_no_iteration_waits_for_the_device(preset: str) -> None:
     assert crossings(6) == crossings(2)
 
 
-class Crossings(TorchDispatchMode):
-    """Counts operations that on a GPU would wait for it or copy from the CPU's memory."""
-
-    NAMES = ("_local_scalar_dense", "is_nonzero", "nonzero", "equal", "lift_fresh", "masked_select")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.count = 0
-
-    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.count += function.overloadpacket.__name__ in self.NAMES
-        return function(*args, **(kwargs or {}))
-
-
 def test_no_memory_for_a_single_candidate_is_an_error() -> None:
     with pytest.raises(torch.cuda.OutOfMemoryError):
         ask(CEMPlanner(CrampedModel(0), SMALL))
@@ -364,13 +355,12 @@ def test_no_memory_for_a_single_candidate_is_an_error() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"sampling": "halton"}, "sampling='halton': choose one of gaussian, antithetic, sobol"),
-        ({"update": "mpc"}, "choose one of cem, mppi"),
-        ({"execute": "first"}, "choose one of mean, best"),
+        ({"sampling": "halton"}, "sampling='halton': use one of antithetic, gaussian, sobol, or package.module:Class"),
+        ({"update": "mpc"}, "use one of cem, mppi, or"),
+        ({"selection": "first"}, "selection='first': use one of mean, best$"),
         ({"micro_batch": 0}, "micro_batch=0"),
-        ({"deadline": 0.0}, r"deadline=0\.0"),
-        ({"temperature": 0.0}, r"temperature=0\.0"),
-        ({"keep_elites": 1.5}, r"keep_elites=1\.5: is a share"),
+        ({"time_budget": 0.0}, r"time_budget=0\.0: use a positive number, or None"),
+        ({"keep_elites": 1.5}, r"keep_elites=1\.5: use a finite number from 0 to 1"),
         ({"sample_decay": 0.5}, r"sample_decay=0\.5"),
         ({"warm_start_std": 0.0}, r"warm_start_std=0\.0"),
         ({"noise_colour": float("inf")}, "noise_colour=inf"),

@@ -7,7 +7,23 @@ import dataclasses
 import pytest
 import torch
 
-from vjepa_mpc.planning import PRESETS, CEMConfig, CEMPlanner, PlanResult
+from support.graphs import Recorder
+from vjepa_mpc.planning import (
+    PRESETS,
+    CEMConfig,
+    CEMPlanner,
+    Distribution,
+    Elites,
+    NotFiniteError,
+    Optimiser,
+    OptimiserSetup,
+    PlanResult,
+    Sampler,
+    Scorer,
+    Update,
+)
+from vjepa_mpc.planning.search import Search
+from vjepa_mpc.planning.updates.interface import select_elites
 from vjepa_mpc.worldmodel import PointMassWorldModel
 
 START = torch.tensor([0.5, 0.0, 0.2, 3.14, 0.0, 0.0, 0.0])
@@ -118,3 +134,112 @@ def test_goal_and_noise_of_the_wrong_shape_are_refused() -> None:
         planner.plan(START[None, :3], START, torch.zeros(2, 3))
     with pytest.raises(ValueError, match=r"expected \[iterations, H, S, 4\] = \[1, 1, 10, 4\]"):
         planner.plan(START[None, :3], START, START[None, :3], noise=torch.zeros(1, 1, 9, 4))
+
+
+def finite(**changes: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Inputs of a plan with a number that is none in one of them."""
+    given = {"context": START[None, :3], "pose": START, "goal": START[None, :3], "noise": torch.zeros(1, 1, 10, 4)}
+    return {**given, **changes}
+
+
+@pytest.mark.parametrize("name", ["context", "pose", "goal", "noise"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_inputs_that_are_not_finite_are_refused_by_name(name: str, value: float) -> None:
+    bad = finite()[name].clone()
+    bad.flatten()[-1] = value
+    planner = CEMPlanner(PointMassWorldModel(), CEMConfig(rollout=1, samples=10, topk=2, cem_steps=1))
+    with pytest.raises(NotFiniteError, match=f"^{name} of the plan: not all numbers are finite"):
+        planner.plan(**finite(**{name: bad}))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("update", ["cem", "mppi"])
+def test_energies_that_are_never_finite_are_refused_with_the_objective(update: str, value: float) -> None:
+    def broken(latents: torch.Tensor, goal: torch.Tensor) -> torch.Tensor:
+        return torch.full((len(latents),), value)
+
+    config = CEMConfig(rollout=1, samples=10, topk=2, cem_steps=2, update=update)
+    with pytest.raises(NotFiniteError, match=rf"objective .*broken gave no finite energy .* {value}, {value}"):
+        plan(config, (0.02, 0.0, 0.0), objective=broken)
+
+
+@pytest.mark.parametrize("update", ["cem", "mppi"])
+def test_some_energies_that_are_not_finite_do_not_spoil_the_plan(update: str) -> None:
+    def half_broken(latents: torch.Tensor, goal: torch.Tensor) -> torch.Tensor:
+        energies = (latents - goal).abs().mean(dim=(1, 2))
+        return torch.where(torch.arange(len(energies)) % 2 == 0, energies, torch.nan)
+
+    found = plan(
+        CEMConfig(rollout=1, samples=200, topk=8, cem_steps=8, update=update), (0.03, -0.02, 0.0), objective=half_broken
+    )
+    assert torch.allclose(found.actions[0, :3], torch.tensor([0.03, -0.02, 0.0]), atol=0.01)
+
+
+def test_all_candidates_are_returned_on_request_and_change_nothing() -> None:
+    config = CEMConfig(rollout=2, samples=20, topk=4, cem_steps=3, keep_elites=0.5, mean_candidate=True)
+    planner = CEMPlanner(PointMassWorldModel(), config, torch.Generator().manual_seed(0))
+    goal = (START[:3] + 0.02)[None]
+    kept = planner.plan(START[None, :3], START, goal, keep_candidates=True)
+    plain = plan(config, (0.02, 0.02, 0.02))
+    assert plain.history is None and torch.equal(plain.actions, kept.actions) and plain.energies == kept.energies
+    assert kept.history is not None and len(kept.history) == 3
+    for iteration, lowest in zip(kept.history, kept.energies, strict=True):
+        assert iteration.actions.shape == (21, 2, 7) and iteration.energies.shape == (21,)
+        ends = START[:3] + iteration.actions[:, :, :3].sum(dim=1)
+        torch.testing.assert_close(iteration.energies, (ends - goal).abs().mean(dim=1))
+        assert iteration.energies.min() >= lowest - 1e-7
+
+
+def test_candidates_are_kept_where_iterations_are_recorded() -> None:
+    config = CEMConfig(rollout=1, samples=12, topk=4, cem_steps=3, cuda_graphs=True)
+    recorder = Recorder()
+    planner = CEMPlanner(PointMassWorldModel(), config, capture=recorder)
+    found = planner.plan(START[None, :3], START, START[None, :3], keep_candidates=True)
+    assert found.history is not None and len(found.history) == 3 and recorder.recordings == 0
+
+
+def test_an_own_sampler_update_rule_and_optimiser_come_by_name() -> None:
+    config = CEMConfig(
+        rollout=1,
+        samples=200,
+        topk=10,
+        cem_steps=6,
+        sampling=f"{__name__}:Uniform",
+        update=f"{__name__}:Median",
+        optimiser=f"{__name__}:BestOfAll",
+    )
+    found = plan(config, (0.03, -0.02, 0.01))
+    assert torch.allclose(found.actions[0, :3], torch.tensor([0.03, -0.02, 0.01]), atol=0.01)
+
+
+class Uniform(Sampler):
+    """Evenly between two standard deviations to each side."""
+
+    def draw(self, samples: int, horizon: int, generator: torch.Generator) -> torch.Tensor:
+        return 4.0 * torch.rand(horizon, samples, 4, generator=generator) - 2.0
+
+
+class Median(Update):
+    """Half of the elites may be far off."""
+
+    def fit(self, candidates: torch.Tensor, energies: torch.Tensor, elites: Elites) -> Distribution:
+        return Distribution(elites.candidates.median(dim=1).values, elites.candidates.std(dim=1))
+
+
+class BestOfAll(Optimiser):
+    """Random search around the best so far."""
+
+    def prepare(self, setup: OptimiserSetup) -> None:
+        self.space, self.topk = setup.space, setup.config.topk
+
+    def propose(self, search: Search, rivals: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        mean, std = (each[:, None] for each in search.distribution)
+        return torch.cat([rivals, self.space.admit(mean + std * noise)], dim=1)
+
+    def update(self, search: Search, candidates: torch.Tensor, energies: torch.Tensor) -> None:
+        search.elites = select_elites(candidates, energies, self.topk)
+        search.distribution = Distribution(search.elites.candidates[:, 0], 0.5 * search.distribution.std)
+        search.energies.append(search.elites.energies[0])
+
+    def finish(self, search: Search, scorer: Scorer) -> torch.Tensor:
+        return search.distribution.mean

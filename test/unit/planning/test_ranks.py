@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -13,22 +11,27 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
-from vjepa_mpc.planning import CEMConfig, CEMPlanner, PlanResult, RankLostError, Ranks, follow, l1_energy
+from support.planning_ranks import lose, plans, share
+from support.small_model import small_model
+from vjepa_mpc.planning import (
+    CEMConfig,
+    CEMPlanner,
+    PlanResult,
+    RankLostError,
+    Ranks,
+    follow,
+    l1_energy,
+    plain_settings,
+)
 from vjepa_mpc.planning.compute.ranks import Request
-from vjepa_mpc.worldmodel import ModelConfig, VJEPAWorldModel, build_world_model
+from vjepa_mpc.planning.objectives.l2 import L2
+from vjepa_mpc.planning.objectives.sum import WeightedSum
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not dist.is_available(), reason="this PyTorch has no torch.distributed"),
 ]
 
-MODEL = ModelConfig.from_dict(
-    {
-        "img_size": 32,
-        "encoder": {"embed_dim": 24, "depth": 1, "num_heads": 2},
-        "predictor": {"embed_dim": 24, "predictor_embed_dim": 24, "depth": 2, "num_heads": 2},
-    }
-)
 CONFIGS = {
     "published": CEMConfig(rollout=2, samples=15, topk=4, cem_steps=3),
     "options": CEMConfig(
@@ -39,66 +42,22 @@ CONFIGS = {
         sampling="sobol",
         keep_elites=0.5,
         mean_candidate=True,
-        execute="best",
+        selection="best",
         warm_start=True,
-        deadline=60.0,
+        time_budget=60.0,
+    ),
+    "objective and optimiser by name": CEMConfig(
+        rollout=2,
+        samples=15,
+        topk=4,
+        cem_steps=2,
+        objective="sum",
+        optimiser="gradient",
+        options={"sum": WeightedSum.Options(terms=(("l1", 1.0), ("effort", 0.1)))},
     ),
     "fewer samples than ranks would like": CEMConfig(rollout=1, samples=3, topk=2, cem_steps=2),
 }
 TOO_FEW_FOR_THREE = {"fewer samples than ranks": CEMConfig(rollout=1, samples=2, topk=2, cem_steps=2)}
-
-
-def model() -> VJEPAWorldModel:
-    torch.manual_seed(0)
-    built = build_world_model(MODEL)
-    with torch.no_grad():
-        for weight in built.predictor.parameters():
-            weight.add_(0.1 * torch.randn_like(weight))
-    return built
-
-
-def plans(config: CEMConfig, ranks: Ranks | None = None) -> list[PlanResult]:
-    """Two plans, one after the other."""
-    random = torch.Generator().manual_seed(1)
-    context, goal, pose = torch.randn(4, 24, generator=random), torch.randn(4, 24, generator=random), torch.zeros(7)
-    planner = CEMPlanner(model(), config, torch.Generator().manual_seed(5), ranks=ranks)
-    first = planner.plan(context, pose, goal)
-    return [first, planner.plan(context, pose, goal, previous=first)]
-
-
-def join(rank: int, folder: str, count: int) -> Ranks:
-    torch.set_num_threads(1)
-    os.environ["GLOO_SOCKET_IFNAME"] = "lo"
-    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=count)
-    return Ranks(timeout=20.0)
-
-
-def share(rank: int, folder: str, count: int, configs: dict[str, CEMConfig]) -> None:
-    """Rank 0 plans with every config and the others follow; all save the plans and what they logged."""
-    logging.basicConfig(filename=f"{folder}/log{rank}", level=logging.WARNING)
-    ranks = join(rank, folder, count)
-    if ranks.leads:
-        ranks.announce("a model")
-        ranks.meet()
-        found = [plan for config in configs.values() for plan in plans(config, ranks)]
-        ranks.announce(None)
-    else:
-        found = list(follow(ranks, lambda announced: model()))
-    torch.save(found, f"{folder}/found{rank}")
-    dist.destroy_process_group()
-
-
-def lose(rank: int, folder: str, count: int) -> None:
-    """Rank 1 dies when it is asked to plan; rank 0 saves what it is told."""
-    ranks = join(rank, folder, count)
-    if not ranks.leads:
-        ranks.await_request()
-        os._exit(0)
-    try:
-        plans(CONFIGS["published"], ranks)
-    except RankLostError as error:
-        Path(folder, "found").write_text(str(error))
-    os._exit(0)
 
 
 def found_by_ranks(folder: Path, count: int, configs: dict[str, CEMConfig]) -> list[list[PlanResult]]:
@@ -134,12 +93,36 @@ def test_more_ranks_than_samples_find_it_too_and_rank_0_alone_says_so(tmp_path: 
 
 
 def test_a_plan_before_there_is_a_model_is_an_error_that_says_so() -> None:
-    request = Request(CEMConfig(), torch.empty(0), l1_energy, {})
+    request = Request(plain_settings(CEMConfig()), "square", torch.empty(0), {})
     ranks = cast("Ranks", SimpleNamespace(await_request=lambda: request))
     with pytest.raises(ValueError, match="before it has announced a world model"):
-        next(follow(ranks, lambda announced: model()))
+        next(follow(ranks, lambda announced: small_model()))
+
+
+def test_an_objective_that_cannot_be_named_is_refused_in_words() -> None:
+    ranks = cast("Ranks", SimpleNamespace(leads=True, count=2))
+    for given in (l1_energy, L2()):
+        with pytest.raises(ValueError, match="other processes can only be told its name; make it a class and name it"):
+            CEMPlanner(small_model(), CEMConfig(), objective=given, ranks=ranks)
+
+
+def test_what_is_announced_is_names_and_numbers() -> None:
+    """Nothing that is sent is a function or a class of somebody's: whatever it is has to be made from names again."""
+    sent: list[Request] = []
+
+    def announce(request: Request) -> None:
+        sent.append(request)
+        raise RankLostError("enough")
+
+    ranks = cast("Ranks", SimpleNamespace(leads=True, count=2, announce=announce, agree=int))
+    with pytest.raises(RankLostError):
+        plans(CONFIGS["objective and optimiser by name"], ranks)
+    (request,) = sent
+    assert all(isinstance(value, bool | int | float | str | tuple) for value in request.settings.values())
+    assert request.settings["objective"] == "sum" and request.settings["sum.terms"] == "l1=1.0, effort=0.1"
+    assert all(value is None or isinstance(value, torch.Tensor | dict) for value in request.inputs.values())
 
 
 def test_a_lost_rank_is_named_and_does_not_hang(tmp_path: Path) -> None:
-    mp.spawn(lose, args=(str(tmp_path), 2), nprocs=2)
+    mp.spawn(lose, args=(str(tmp_path), 2, CONFIGS["published"]), nprocs=2)
     assert "rank 0 of 2 lost another rank while planning" in (tmp_path / "found").read_text()

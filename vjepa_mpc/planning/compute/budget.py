@@ -12,31 +12,37 @@ import torch
 
 Clock = Callable[[], float]
 
-# Shares of a plan's time: what ends so much late still counts as in time, and the most that is given up to be so.
-TOLERATED_OVERRUN, _MOST_MARGIN = 0.05, 0.2
+TOLERATED_OVERRUN = 0.05
+"""A plan that takes longer than its time budget by up to this share of it still counts as in time."""
+
+_MOST_MARGIN = 0.2  # share of the time budget that is given up, at most, to allow for delays at the end
 
 
 class Budget(Protocol):
     """Says how many predictions there is time for."""
 
     def grant(self, candidates: int, reserve: int = 0) -> int:
-        """How many of so many candidates may be predicted now, when ``reserve`` more shall follow them; 0 for none.
+        """How many of these candidates to predict now, in one micro-batch; 0 when the time is up.
 
-        Whoever is granted some is taken to begin at once.
+        The caller must begin with them at once: their time is measured from this call to the next.
+
+        Args:
+            candidates: that are left to predict.
+            reserve: further candidates that there must be time for afterwards.
         """
         ...
 
     def candidates_left(self, micro_batch: int) -> float:
-        """About how many candidates, in micro-batches of that size, there is time for; infinity while not known."""
+        """About how many candidates there is time for, in micro-batches of that size; infinity while unknown."""
         ...
 
     def finish(self) -> None:
-        """The plan is ready to be returned."""
+        """To be called when the plan is ready."""
         ...
 
 
 class Unlimited:
-    """A :class:`Budget` without end, which never waits for the device."""
+    """A :class:`Budget` without end. It never waits for the device."""
 
     def grant(self, candidates: int, reserve: int = 0) -> int:
         """All of them."""
@@ -51,18 +57,23 @@ class Unlimited:
 
 
 class Pace:
-    """Remembers how long micro-batches of each size took, so that the next one's time is known beforehand."""
+    """Remembers how long micro-batches of each size took, and so knows how long the next one will take.
+
+    Args:
+        remembered: micro-batches of each size.
+        remembered_plans: plans whose delay is remembered.
+    """
 
     def __init__(self, remembered: int = 20, remembered_plans: int = 200) -> None:
         self._seconds: dict[int, deque[float]] = defaultdict(lambda: deque(maxlen=remembered))
         self._delays: deque[float] = deque(maxlen=remembered_plans)
 
     def record(self, candidates: int, seconds: float) -> None:
-        """A micro-batch of so many candidates took so long, with everything around it."""
+        """A micro-batch of that many candidates took that long, with everything around it."""
         self._seconds[candidates].append(seconds)
 
     def predict(self, candidates: int) -> float:
-        """Seconds that a micro-batch may take: the longest time of late; 0 while nothing has been measured."""
+        """Seconds that a micro-batch may take: the longest of the remembered ones; 0 while nothing was measured."""
         measured = [size for size, seconds in self._seconds.items() if seconds]
         if not measured:
             return 0.0
@@ -70,33 +81,34 @@ class Pace:
         return max(self._seconds[nearest]) * candidates / nearest
 
     def record_delay(self, seconds: float) -> None:
-        """A plan was ready so much later than it was meant to be."""
+        """A plan was ready that long after the end that was aimed at; negative when it was earlier."""
         self._delays.append(max(0.0, seconds))
 
     @property
     def delay(self) -> float:
-        """Seconds by which one in a hundred plans was late: what other programs took at the last moment."""
+        """Seconds by which plans are late when other programs interrupt their end; one plan in a hundred is later."""
         delays = sorted(self._delays)
         return delays[math.ceil(0.99 * len(delays)) - 1] if delays else 0.0
 
     def fade(self) -> None:
-        """Forget the longest time of each size: what is not tried again because it once was slow must not last."""
+        """Forget the longest time of each size: a size that is not tried because it was slow once is never measured."""
         for seconds in self._seconds.values():
             if seconds:
                 seconds.remove(max(seconds))
 
 
-class Deadline:
-    """A :class:`Budget` that ends in time; to know the time it waits for the device before each micro-batch.
+class TimeBudget:
+    """A :class:`Budget` of some seconds. It waits for the device before each micro-batch, to know the time.
 
-    Where other programs interrupt the last predictions, plans end earlier: so much, and up to a fifth of their time,
-    that no more than one in a hundred is late by more than a twentieth.
+    Other programs may interrupt the last predictions of a plan. Where that happens, plans aim at an earlier end: early
+    enough that only one plan in a hundred takes more than its budget and :data:`TOLERATED_OVERRUN`, but at most a
+    fifth of the budget early.
 
     Args:
         started: when the plan began, on the clock.
         seconds: that it may take.
-        pace: measured times, which this adds to.
-        device: what computes the predictions.
+        pace: measured times; this adds to them.
+        device: computes the predictions.
         clock: seconds, monotonic.
     """
 
@@ -109,10 +121,10 @@ class Deadline:
         self._running: tuple[int, float] | None = None
 
     def grant(self, candidates: int, reserve: int = 0) -> int:
-        """All, half or a quarter of them: what is likely to be predicted before the end, reserve included.
+        """All, half or a quarter of them: as many as will probably be predicted before the end, with the reserve.
 
-        The last ones before the end are a quarter, so that a delay just then is a small one; and there are no other
-        parts, so that the sizes whose time must be learnt stay few.
+        Close to the end it is a quarter, so that an interruption of the last micro-batch costs little. Only these
+        three sizes are granted, because the time of each size has to be learnt.
         """
         now = self._settle()
         left = self._end - now - (self._pace.predict(reserve) if reserve else 0.0)
@@ -132,7 +144,7 @@ class Deadline:
         self._pace.record_delay(self._settle() - self._end)
 
     def _settle(self) -> float:
-        """Wait for what runs and note how long it took; returns the time."""
+        """Wait for the running micro-batch and note how long it took; returns the time."""
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
         now = self._clock()

@@ -1,24 +1,28 @@
-"""What the ranks other than 0 do: plan along."""
+"""What the ranks other than 0 do: compute the same plans as rank 0, and so predict their share of the candidates."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import torch
 
 from vjepa_mpc.planning.compute.ranks import Ranks, Request
-from vjepa_mpc.planning.planner import CEMPlanner, PlanResult
+from vjepa_mpc.planning.planner import CEMPlanner
+from vjepa_mpc.planning.result import PlanResult
+from vjepa_mpc.planning.settings import planner_config
 from vjepa_mpc.worldmodel.interface import WorldModel
+from vjepa_mpc.worldmodel.preprocess import Crop
 
 
 def follow(ranks: Ranks, load: Callable[[Any], WorldModel]) -> Iterator[PlanResult]:
-    """Predict this rank's share of every plan of rank 0 until rank 0 announces the end; yields the plans.
+    """Take part in every plan of rank 0 until rank 0 announces the end; yields the plans.
 
     Args:
-        ranks: this process's place.
-        load: a world model, of the same weights and dtype as rank 0 plans with, from what rank 0 announces before its
-            first plan and whenever it changes the model. Rank 0 then calls :meth:`Ranks.meet`, as this function does.
+        ranks: this process among the others.
+        load: makes a world model from what rank 0 announces before its first plan, and whenever it changes the model.
+            It must have the same weights and dtype as rank 0's. Afterwards rank 0 calls :meth:`Ranks.meet`, as this
+            function does.
 
     Raises:
         RankLostError: another rank is gone.
@@ -42,12 +46,15 @@ class _Follower:
         self._world_model, self._ranks = world_model, ranks
         self._generator = torch.Generator(device=world_model.device)
         self._planner: CEMPlanner | None = None
+        self._made_for: tuple[object, str] | None = None
 
     def plan(self, request: Request) -> PlanResult:
         self._generator.set_state(request.random_state)
-        planner = self._planner
-        if planner is None or (planner.config, planner.objective) != (request.config, request.objective):
-            planner = self._planner = CEMPlanner(
-                self._world_model, request.config, self._generator, request.objective, ranks=self._ranks
-            )
-        return planner.plan(**request.inputs)
+        wanted = (request.settings, request.crop)
+        if self._planner is None or self._made_for != wanted:
+            self._planner, self._made_for = self._make_planner(request), wanted
+        return self._planner.plan(**request.inputs)
+
+    def _make_planner(self, request: Request) -> CEMPlanner:
+        config, crop = planner_config(request.settings), cast("Crop", request.crop)
+        return CEMPlanner(self._world_model, config, self._generator, ranks=self._ranks, crop=crop)

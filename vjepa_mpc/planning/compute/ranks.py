@@ -1,13 +1,16 @@
-"""Sharing one plan's candidates among several processes, one for each GPU (``torchrun --nproc-per-node N``).
+"""Sharing one plan's candidates among several processes, one per GPU (``torchrun --nproc-per-node N``).
 
-Every rank draws the same candidates from the same random numbers, predicts its share of them, and learns all energies;
-so every rank computes the same plan, which is the one that a single rank computes. Rank 0 plans when it is asked to;
-the others run :func:`~vjepa_mpc.planning.compute.follow.follow`.
+A process of the group is called a rank. Every rank draws the same candidates from the same random numbers, predicts its
+share of them, and receives the energies of all. So every rank computes the same plan: the one that a single process
+would compute. Rank 0 plans when it is asked to; the others run :func:`~vjepa_mpc.planning.compute.follow.follow`.
+
+Ranks exchange tensors, names and plain values, never functions: what they agree on can be read in a log, and works
+whatever was defined in which process.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,11 +20,11 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from vjepa_mpc.options import Plain
+from vjepa_mpc.planning.compute.batches import Evaluator
 from vjepa_mpc.planning.compute.budget import Budget
-from vjepa_mpc.planning.compute.evaluation import Evaluator, Objective
-from vjepa_mpc.planning.config import CEMConfig
 
-# Between two goals rank 0 may be silent for as long as it likes; a lost process is noticed by its closed connection.
+# Rank 0 may be silent for as long as it likes between two goals; a lost process is noticed by its closed connection.
 _SILENCE = timedelta(days=365)
 
 
@@ -31,12 +34,20 @@ class RankLostError(RuntimeError):
 
 @dataclass(frozen=True)
 class Request:
-    """What the other ranks need to plan along: the planner's settings, its random state and the inputs."""
+    """What rank 0 tells the other ranks, so that they compute the same plan.
 
-    config: CEMConfig
+    Attributes:
+        settings: the planner's settings in plain form, the objective's name among them; see
+            :func:`~vjepa_mpc.planning.settings.plain_settings`.
+        crop: how pictures are cut before the world model sees them.
+        random_state: of the generator, before the plan.
+        inputs: arguments of :meth:`~vjepa_mpc.planning.CEMPlanner.plan`; tensors on the CPU.
+    """
+
+    settings: Mapping[str, Plain]
+    crop: str
     random_state: Tensor
-    objective: Objective
-    inputs: dict[str, Any]
+    inputs: Mapping[str, Any]
 
 
 class Ranks:
@@ -57,17 +68,21 @@ class Ranks:
         """Whether this is rank 0."""
         return self.rank == 0
 
-    def announce(self, request: Any) -> None:
-        """Rank 0: have the others plan along (a :class:`Request`), end (None), or do what their caller knows of.
+    def announce(self, message: Any) -> None:
+        """Rank 0 sends a message to all others, which wait for it in :meth:`await_request`.
+
+        Args:
+            message: a :class:`Request` to plan along; None to end; anything else is handed to the function that
+                :func:`~vjepa_mpc.planning.compute.follow.follow` was given.
 
         Raises:
             RankLostError: one of them is gone.
         """
         with self._named_loss():
-            dist.broadcast_object_list([request], src=0, group=self._commands)
+            dist.broadcast_object_list([message], src=0, group=self._commands)
 
     def await_request(self) -> Any:
-        """Other ranks: what rank 0 announces next.
+        """Every other rank waits for the next message of rank 0 and returns it.
 
         Raises:
             RankLostError: rank 0 is gone.
@@ -78,7 +93,7 @@ class Ranks:
         return box[0]
 
     def meet(self) -> None:
-        """Wait until every rank is here, however long that takes.
+        """Wait until every rank has called this, however long that takes.
 
         Raises:
             RankLostError: one of them is gone.
@@ -87,14 +102,33 @@ class Ranks:
             dist.barrier(group=self._commands)
 
     def agree(self, value: int) -> int:
-        """Rank 0's value, on every rank: what depends on measured times differs between them."""
+        """Rank 0's value, on every rank. For decisions that depend on measured times or on rounding.
+
+        Raises:
+            RankLostError: one of them is gone.
+        """
         box = torch.tensor([value])
         with self._named_loss():
             dist.broadcast(box, src=0, group=self._values)
         return int(box)
 
+    def as_leader(self, value: Tensor) -> Tensor:
+        """Rank 0's tensor, on every rank; the others give one of the same shape and dtype, which is overwritten.
+
+        Raises:
+            RankLostError: one of them is gone.
+        """
+        value = value.contiguous()
+        with self._named_loss():
+            dist.broadcast(value, src=0, group=self._exchange)
+        return value
+
     def gather(self, share: Tensor) -> Tensor:
-        """[n] of each rank -> [n * ranks], the ranks' first values first."""
+        """One tensor [n] per rank -> [n * ranks] on every rank: first the first value of each rank, and so on.
+
+        Raises:
+            RankLostError: one of them is gone.
+        """
         parts = [torch.empty_like(share) for _ in range(self.count)]
         with self._named_loss():
             dist.all_gather(parts, share.contiguous(), group=self._exchange)
@@ -112,25 +146,25 @@ class Ranks:
 
 
 class ShardedEvaluator:
-    """An :class:`Evaluator` for this rank's share of the candidates; all ranks get all energies.
+    """Predicts this rank's share of the candidates; all ranks receive all energies.
 
-    Rank 0's clock decides for everybody how many candidates there is time for.
+    Candidates are dealt like cards: with three ranks, rank 1 takes candidates 1, 4, 7 … So when time ends early, the
+    candidates that were predicted are the first ones. The last round is filled up with the last candidate, so that all
+    ranks predict equally many. Rank 0's clock decides for all how many there is time for.
+
+    Args:
+        share: predicts on this rank, without a budget of its own.
+        budget: of the plan.
+        ranks: this process among the others.
     """
 
     def __init__(self, share: Evaluator, budget: Budget, ranks: Ranks) -> None:
         self._share, self._budget, self._ranks = share, budget, ranks
         self.predicted = 0
 
-    @property
-    def micro_batch(self) -> int:
-        """Candidates that this rank predicts at once."""
-        return self._share.micro_batch
-
     def __call__(self, actions: Tensor, reserve: int = 0) -> Tensor:
         """See :class:`Evaluator`; every rank calls this with the same actions [H, S, 7]."""
         ranks, samples = self._ranks, actions.shape[1]
-        # Each rank takes every so-manieth candidate, so that shares cut short still cover the first ones; a last,
-        # incomplete round is filled up with candidates that are predicted twice.
         rounds = -(-samples // ranks.count)
         own = torch.arange(rounds, device=actions.device) * ranks.count + ranks.rank
         own = own.clamp(max=samples - 1)

@@ -85,7 +85,7 @@ class LiveParameters(Generic[S]):
     def _check(self, given: Sequence[RosParameter]) -> SetParametersResult:
         changes = self._changes(given)
         static = [
-            name for name in changes if not self._parameters[name].option.live and changes[name] != self._values[name]
+            name for name, value in changes.items() if value != self._values[name] and self._is_static(name, value)
         ]
         try:
             if static and (reason := self._locked()):
@@ -94,6 +94,11 @@ class LiveParameters(Generic[S]):
         except ValueError as error:
             return SetParametersResult(successful=False, reason=str(error))
         return SetParametersResult(successful=True)
+
+    def _is_static(self, name: str, value: Any) -> bool:
+        """Whether the change has to wait; also that to a part from outside, which runs code from outside."""
+        details = self._parameters[name].option
+        return not details.live or (details.open_choices and ":" in value)
 
     def _apply(self, given: Sequence[RosParameter]) -> None:
         changes = self._changes(given)

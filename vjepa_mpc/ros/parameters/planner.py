@@ -8,8 +8,9 @@ from typing import Any
 from rclpy.node import Node
 
 from vjepa_mpc.options import Parameter, parameters
+from vjepa_mpc.registry import PartError
 from vjepa_mpc.ros.parameters.arguments import NodeParameters
-from vjepa_mpc.ros.parameters.live import LiveParameters
+from vjepa_mpc.ros.parameters.live import LiveParameters, ParameterError
 from vjepa_mpc.ros.parameters.settings import Settings, build_settings
 
 
@@ -21,6 +22,16 @@ def known(values: Mapping[str, Any]) -> tuple[Parameter, ...]:
 NODE = NodeParameters("planner_node", known)
 
 
+def _chosen(node: Node, preset: Mapping[str, Any]) -> dict[str, Any]:
+    """The parts that the node is started with: one from outside the package brings parameters of its own."""
+    found = {}
+    for parameter in known(preset):
+        if parameter.option.open_choices:
+            found[parameter.name] = node.declare_parameter(parameter.name, parameter.default).value
+            node.undeclare_parameter(parameter.name)
+    return found
+
+
 def declare(node: Node, locked: Callable[[], str], changed: Callable[[Settings], None]) -> LiveParameters[Settings]:
     """Declare everything; the preset, which decides other defaults, first.
 
@@ -29,5 +40,8 @@ def declare(node: Node, locked: Callable[[], str], changed: Callable[[Settings],
     """
     first = known({})[0]
     preset = LiveParameters(node, [first], dict, lambda: "it only counts at start", lambda _: None).snapshot
-    others = [parameter for parameter in known(preset) if parameter.name != first.name]
+    try:
+        others = [parameter for parameter in known(preset | _chosen(node, preset)) if parameter.name != first.name]
+    except PartError as error:
+        raise ParameterError(str(error)) from error
     return LiveParameters(node, others, lambda values: build_settings({**preset, **values}), locked, changed)

@@ -25,7 +25,7 @@ from vjepa_mpc.planning import PRESETS, AgreementBounds, CEMConfig
 from vjepa_mpc.registry import PartOptions
 from vjepa_mpc.ros.outputs.arm import OUTPUTS
 from vjepa_mpc.ros.outputs.gripper import GRIPPER_OUTPUTS
-from vjepa_mpc.ros.parameters.planner_table import PlannerSource
+from vjepa_mpc.ros.parameters.planner_source import PlannerSource
 from vjepa_mpc.safety.config import SupervisorConfig
 
 DEFAULT_PRESET = "cpu"

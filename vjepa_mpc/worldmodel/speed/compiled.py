@@ -57,7 +57,7 @@ class CompiledStep:
 
     def __call__(self, rollout: LatentRollout, actions: Tensor) -> Tensor:
         """See :meth:`LatentRollout.step`."""
-        if self._failed:
+        if self._failed or actions.requires_grad:  # few candidates are differentiated: not worth compiling for
             return rollout.step(actions)
         self._announce(_sizes(rollout, actions))
         try:
@@ -93,7 +93,7 @@ class CompiledRollout:
     def step(self, actions: Tensor) -> Tensor:
         """See :meth:`LatentRollout.step`."""
         room, candidates = self._rollout.shape[0], len(actions)
-        if 1 < candidates < room:
+        if 1 < candidates < room and not actions.requires_grad:
             actions = torch.cat([actions, actions[-1:].expand(room - candidates, -1)])
         return self._step(self._rollout, actions)[:candidates]
 

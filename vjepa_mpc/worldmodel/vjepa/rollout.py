@@ -21,7 +21,8 @@ from vjepa_mpc.worldmodel.vjepa.rope import RopeTable
 class LatentRollout:
     """A rollout through the V-JEPA 2-AC predictor with a key/value cache whose size never changes.
 
-    It is a :class:`~vjepa_mpc.worldmodel.interface.Rollout`.
+    It is a :class:`~vjepa_mpc.worldmodel.interface.Rollout`. Predictions can be differentiated by actions that require
+    a gradient; each step then copies its cache.
 
     Args:
         predictor: the frozen predictor.
@@ -44,7 +45,7 @@ class LatentRollout:
         self._first_layer = _SharedFirstLayer(
             predictor, context[-1:], self._pose_now, self._ropes[self._observed], history[0] if history else None
         )
-        self._caches = self._allocate_caches(history, context)
+        self._allocated = self._allocate_caches(history, context)
         self.reset()
 
     @property
@@ -54,6 +55,7 @@ class LatentRollout:
 
     def reset(self) -> None:
         """See :class:`~vjepa_mpc.worldmodel.interface.Rollout`."""
+        self._caches = list(self._allocated)
         self._steps_taken = 0
         self._latent: Tensor | None = None
         self._action: Tensor | None = None
@@ -99,6 +101,8 @@ class LatentRollout:
         cache = self._caches[layer]
         if cache is None:
             return keys, values
+        if keys.requires_grad:  # what a derivative was recorded from must stay as it is
+            cache = self._caches[layer] = (cache[0][: len(keys)].clone(), cache[1][: len(values)].clone())
         start = (self._observed + self._steps_taken) * self._predictor.tokens_per_step
         for stored, new in zip(cache, (keys, values), strict=True):
             stored[: len(new), :, start : start + new.shape[2]] = new

@@ -1,0 +1,51 @@
+"""What a planner found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor
+
+StoppedBy = Literal["iterations", "converged", "deadline"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidates:
+    """What one iteration predicted.
+
+    Attributes:
+        actions: [S, H, 7] float32 on the CPU: dx, dy, dz in metres, three rotations of zero, change of closedness.
+        energies: [S] float32 on the CPU.
+    """
+
+    actions: Tensor
+    energies: Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanResult:
+    """What a planner found.
+
+    Attributes:
+        actions: [H, 7] float32 on the CPU; the first one is to be executed.
+        energies: lowest energy among the candidates of each iteration, and last that of what the optimiser made of
+            them, if it went on. Empty when there was time for no iteration: then the actions are the warm start or,
+            without one, no motion.
+        elite_std: [H, 4] spread of the last elites in x, y, z (metres) and gripper.
+        elites: [K, H, 7] the best candidates of the last iteration, lowest energy first.
+        stopped_by: what ended the search: all ``iterations`` done, elites ``converged``, or the time budget
+            (``deadline``).
+        candidate_steps: predictions made: candidates times horizon.
+        timings: seconds by stage; ``total`` covers the whole call.
+        history: what each iteration predicted, if ``keep_candidates`` asked for it; otherwise None.
+    """
+
+    actions: Tensor
+    energies: tuple[float, ...]
+    elite_std: Tensor
+    elites: Tensor
+    stopped_by: StoppedBy
+    candidate_steps: int
+    timings: dict[str, float]
+    history: tuple[Candidates, ...] | None = None
