@@ -1,4 +1,4 @@
-"""Sends a picture of 200 MB, as a goal or as the camera's. Run as ``python -m faults.huge_picture goal|camera``."""
+"""Sends a picture of 200 MB, as a goal or as the camera's: ``python -m system.faults.huge_picture goal|camera``."""
 
 from __future__ import annotations
 

@@ -161,7 +161,7 @@ def test_a_huge_camera_image(case: Case) -> None:
 
 def huge_picture(case: Case, where: str) -> str:
     """Send 200 MB from a process of its own, so that the fault injector is not held up; what it says."""
-    command = [sys.executable, "-m", "faults.huge_picture", where]
+    command = [sys.executable, "-m", "system.faults.huge_picture", where]
     environment = {**os.environ, "PYTHONPATH": python_path()}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=2 * TIMEOUT)
     assert done.returncode == 0, done.stderr
