@@ -40,8 +40,8 @@ class ModelSettings:
     device: str = option("auto", "PyTorch device of the world model: auto, cpu, cuda or cuda:N.")
     dtype: str = option(
         "auto",
-        "Precision of the world model; auto takes what suits the device; int8 and fp8 are used only if plans stay the "
-        "same (see agreement.*).",
+        "Precision of the world model; auto takes what suits the device; int8 and fp8 round its weights, which the "
+        "planner node does only if plans stay the same (see agreement.*).",
         choices=("auto", "float32", "float16", "bfloat16", *QUANTISATIONS),
     )
     compile: bool = option(

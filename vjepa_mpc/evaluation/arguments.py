@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from vjepa_mpc import options
+from vjepa_mpc.controller import assembly
+from vjepa_mpc.controller.assembly import ModelSettings
 from vjepa_mpc.evaluation.policies import EARLY
 from vjepa_mpc.goals import endings
 from vjepa_mpc.goals.endings.budget import Budget
@@ -16,7 +18,7 @@ from vjepa_mpc.goals.endings.interface import Ending
 from vjepa_mpc.options import Parameter
 from vjepa_mpc.planning import PRESETS
 from vjepa_mpc.sim.tasks import TASKS
-from vjepa_mpc.worldmodel import VJEPAWorldModel, bundled_model_path, load_world_model, resolve_dtype, tune_process
+from vjepa_mpc.worldmodel import VJEPAWorldModel, bundled_model_path
 
 
 def add_task_argument(parser: argparse.ArgumentParser, default: str | None = None) -> None:
@@ -46,31 +48,54 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Which world model plans, and how."""
     parser.add_argument("--model", type=Path, default=None, help="checkpoint (default: the bundled model)")
     parser.add_argument("--preset", choices=sorted(PRESETS), default="cpu", help="planner settings (default: cpu)")
-    parser.add_argument("--device", default="cpu", help="of the model (default: cpu)")
-    parser.add_argument("--dtype", default="auto", help="of the model: auto, float32, bfloat16, float16")
-    parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: 0, PyTorch's choice)")
+    for parameter in options.parameters(ModelSettings):
+        if parameter.name in _MODEL_DEFAULTS:
+            add_option(parser, parameter, _MODEL_DEFAULTS[parameter.name])
+
+
+# The options of the world model that commands have. Figures are compared on a CPU unless another device is asked for.
+_MODEL_DEFAULTS = {"device": "cpu", "dtype": "auto", "threads": 0}
 
 
 def load_model(args: argparse.Namespace) -> tuple[Path, VJEPAWorldModel]:
-    """The checkpoint of `add_model_arguments` and the world model in it, in a process prepared for planning."""
-    tune_process(args.threads)
+    """The checkpoint of `add_model_arguments` and the world model in it, in a process prepared for planning.
+
+    Raises:
+        ValueError: an unusable value.
+    """
     path = args.model or bundled_model_path()
-    return path, load_world_model(path, device=args.device, dtype=resolve_dtype(args.dtype, args.device))
+    chosen = {name: getattr(args, name) for name in _MODEL_DEFAULTS}
+    return path, assembly.load_model(ModelSettings(checkpoint=str(path), **chosen))
+
+
+def add_option(parser: argparse._ActionsContainer, parameter: Parameter, default: Any, prefix: str = "") -> None:
+    """An option of the command line that is made from a parameter; it is kept under the parameter's name.
+
+    Args:
+        parser: gets it.
+        parameter: a number or a text.
+        default: instead of the parameter's.
+        prefix: of the parameter's name, left out on the command line.
+    """
+    name = parameter.name.removeprefix(prefix)
+    allowed = f" One of {parameter.range}." if parameter.option.allowed else ""
+    parser.add_argument(
+        f"--{name.replace('_', '-')}",
+        dest=parameter.name,
+        metavar=name.upper(),
+        type=type(parameter.default),
+        default=default,
+        help=f"{parameter.description}{allowed} (default: {default})".replace("%", "%%"),
+    )
 
 
 def add_ending_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of all endings but the budget, which the task gives."""
+    """The options of all endings but the budget, which the task gives; they count with --ends early."""
+    group = parser.add_argument_group("with --ends early")
     chosen = ending_options(EARLY)
-    for entry in _ending_parameters():
-        name = entry.name.removeprefix(endings.PREFIX)
-        default = chosen.get(name, entry.default)
-        parser.add_argument(
-            f"--{name.replace('_', '-')}",
-            dest=entry.name,
-            type=type(entry.default),
-            default=default,
-            help=f"with --ends early: {entry.description} (default: {default})",
-        )
+    for parameter in _ending_parameters():
+        name = parameter.name.removeprefix(endings.PREFIX)
+        add_option(group, parameter, chosen.get(name, parameter.default), endings.PREFIX)
 
 
 def early_endings(args: argparse.Namespace) -> tuple[Ending, ...]:

@@ -1,0 +1,51 @@
+"""Executables that are started with wrong parameters end at once, with one line that says what to do."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("rclpy", reason="ROS 2 is not installed")
+pytest.importorskip("vjepa_mpc.msg", reason="the package is not built: run `make build`")
+
+from vjepa_mpc.tools.processes import DomainLease, local_environment
+
+pytestmark = pytest.mark.ros
+
+BOX = "/**:\n  ros__parameters:\n    workspace.lower: [0.3, -0.25, 0]\n"
+TYPO = "/**:\n  ros__parameters:\n    limits.linear_sped: 0.05\n"
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments", "text", "says"),
+    [
+        ("planner", [], TYPO, ":3: limits.linear_sped: there is no such parameter; did you mean limits.linear_speed?"),
+        ("planner", ["-p", "sample:=16"], BOX, "did you mean samples?"),
+        ("planner", [], BOX, "workspace.upper=None: give both corners"),
+        ("sim", ["-r", "__ns:=/lab"], "sim_node:\n  ros__parameters:\n    seed: 1\n", "this node, /lab/sim_node"),
+        ("franka", ["-p", "rate:=fast"], "/**:\n  ros__parameters:\n    hand: false\n", "rate: fast is a text"),
+        ("calibrate", ["-p", "samples:=64.0", "-p", "places:=2"], BOX, "write samples: 64"),
+    ],
+)
+def test_a_wrong_parameter_ends_the_process_with_one_line(
+    module: str, arguments: list[str], text: str, says: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "my.yaml"
+    file.write_text(text)
+    command = [
+        sys.executable,
+        "-m",
+        f"vjepa_mpc.ros.{module}.node",
+        "--ros-args",
+        "--params-file",
+        str(file),
+        *arguments,
+    ]
+    environment = local_environment(DomainLease().domain_id)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1 and lines[0].startswith("cannot start: ") and says in lines[0]
