@@ -26,8 +26,13 @@ TYPO = "/**:\n  ros__parameters:\n    limits.linear_sped: 0.05\n"
         ("planner", ["-p", "sample:=16"], BOX, "did you mean samples?"),
         ("planner", [], BOX, "workspace.upper=None: give both corners"),
         ("sim", ["-r", "__ns:=/lab"], "sim_node:\n  ros__parameters:\n    seed: 1\n", "this node, /lab/sim_node"),
-        ("franka", ["-p", "rate:=fast"], "/**:\n  ros__parameters:\n    hand: false\n", "rate: fast is a text"),
-        ("calibrate", ["-p", "samples:=64.0", "-p", "places:=2"], BOX, "write samples: 64"),
+        (
+            "franka",
+            ["-p", "rate:=fast"],
+            "/**:\n  ros__parameters:\n    hand: false\n",
+            "write -p rate:=100.0, for example",
+        ),
+        ("calibrate", ["-p", "samples:=64.0", "-p", "places:=2"], BOX, "write -p samples:=64"),
     ],
 )
 def test_a_wrong_parameter_ends_the_process_with_one_line(

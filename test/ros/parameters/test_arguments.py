@@ -231,7 +231,8 @@ def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
         (("-p", "sample:=16"), "-p sample:=16: sample: there is no such parameter; did you mean samples?"),
         (("-p", "samples"), "write NAME:=VALUE"),
         (("-p",), "-p stands at the end of the command line: give NAME:=VALUE after it"),
-        (("-p", "samples:=64.0"), "write samples: 64"),
+        (("-p", "samples:=64.0"), "write -p samples:=64"),
+        (("-p", "device:=0"), "write -p 'device:=\"0\"'"),
     ],
 )
 def test_wrong_arguments_end_in_a_line(arguments: tuple[str, ...], says: str) -> None:

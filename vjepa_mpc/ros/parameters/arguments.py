@@ -16,11 +16,11 @@ import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from vjepa_mpc.options import Parameter
-from vjepa_mpc.ros.parameters.conversion import converted
+from vjepa_mpc.ros.parameters.conversion import as_argument, converted, in_file
 from vjepa_mpc.ros.parameters.live import ParameterError
 from vjepa_mpc.ros.parameters.yaml_text import PARAMETERS, FileError, matches, parse, read_parameter_file
 
@@ -50,11 +50,12 @@ class NodeParameters:
 
 @dataclass(frozen=True)
 class _Given:
-    """A value for a parameter: where it was given, and as YAML has it."""
+    """A value for a parameter: where it was given, as YAML has it, and how values are written there."""
 
     place: str
     name: str
     value: Any
+    write: Callable[[str, str], str] = in_file
 
 
 @contextmanager
@@ -156,7 +157,7 @@ def _from_argument(node: str, option: str, text: str) -> list[_Given]:
     if match["node"] is not None and not matches(match["node"], node) and match["node"] != node.rsplit("/", 1)[-1]:
         return []
     value = parse(match["value"])
-    return [_Given(f"{option} {text}", match["name"], "" if value is None else value)]
+    return [_Given(f"{option} {text}", match["name"], "" if value is None else value, as_argument)]
 
 
 def _known(node: NodeParameters, given: Iterable[_Given]) -> tuple[Parameter, ...]:
@@ -185,7 +186,7 @@ def _resolved(given: Iterable[_Given], known: Iterable[Parameter]) -> dict[str, 
         if parameter is None:
             raise ParameterError(_unknown(each, parameters))
         try:
-            values[each.name] = converted(parameter, each.value)
+            values[each.name] = converted(parameter, each.value, each.write)
             parameter.check(values[each.name])
         except ValueError as error:
             raise ParameterError(f"{each.place}: {error}") from error
@@ -218,7 +219,7 @@ def _renamed(given: Iterable[_Given], parameters: Mapping[str, Parameter]) -> It
         if name in by_today and name in by_former:
             both = f"{by_former[name].place} and {by_today[name].place}"
             raise ParameterError(f"{both}: {by_former[name].name} is the former name of {name}: give only {name}")
-        yield _Given(each.place, name, each.value)
+        yield replace(each, name=name)
 
 
 def _unknown(given: _Given, parameters: Mapping[str, Parameter]) -> str:

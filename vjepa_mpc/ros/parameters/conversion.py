@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -13,8 +15,23 @@ _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: 
 _TRUTHS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 
-def converted(parameter: Parameter, value: Any) -> Plain:
+def in_file(name: str, value: str) -> str:
+    """How a value is written in a parameter file."""
+    return f"{name}: {value}"
+
+
+def as_argument(name: str, value: str) -> str:
+    """How a value is written on the command line, with what the shell would take away."""
+    return f"-p {shlex.quote(f'{name}:={value}')}"
+
+
+def converted(parameter: Parameter, value: Any, write: Callable[[str, str], str] = in_file) -> Plain:
     """A value as the parameter's type; whole numbers pass for real ones, and any numbers for those of a list.
+
+    Args:
+        parameter: says which type.
+        value: as YAML or a message has it.
+        write: how name and value are written where this value was given, for the error.
 
     Raises:
         ValueError: another type; the message says which one is wanted and how to write it.
@@ -32,7 +49,7 @@ def converted(parameter: Parameter, value: Any) -> Plain:
         wanted = _KINDS[type(default)]
     raise ValueError(
         f"{name}: {spelled(value)} is {_kind(value)} where {wanted} is wanted: "
-        f"write {name}: {_spelling(value, default)}"
+        f"write {_remedy(name, value, default, write)}"
     )
 
 
@@ -57,9 +74,17 @@ def _kind(value: Any) -> str:
     return _KINDS.get(type(value), f"a {type(value).__name__}")
 
 
-def _spelling(value: Any, default: Plain | None) -> str:
-    """How to write what was most likely meant, or else the default."""
-    with suppress(ValueError, KeyError, OverflowError):
+def _remedy(name: str, value: Any, default: Plain | None, write: Callable[[str, str], str]) -> str:
+    """How to write what was most likely meant; else the default, or a list, as an example."""
+    meant = _meant(value, default)
+    if meant is not None:
+        return write(name, meant)
+    return f"{write(name, spelled([0.1, 0.2, 0.3] if default is None else default))}, for example"
+
+
+def _meant(value: Any, default: Plain | None) -> str | None:
+    """The value as the default's type, in YAML; None where that is in doubt."""
+    with suppress(ValueError, KeyError, OverflowError, TypeError):
         if isinstance(default, str) and isinstance(value, bool | int | float):
             return json.dumps(spelled(value))
         if isinstance(default, bool):
@@ -68,5 +93,4 @@ def _spelling(value: Any, default: Plain | None) -> str:
             return spelled(float(value))
         if isinstance(default, int) and float(value) == int(float(value)):
             return spelled(int(float(value)))
-    example = [0.1, 0.2, 0.3] if default is None else default
-    return f"{spelled(example)}, for example"
+    return None
