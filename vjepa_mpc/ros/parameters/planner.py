@@ -24,7 +24,7 @@ NODE = NodeParameters("planner_node", known)
 
 def _chosen(node: Node, preset: Mapping[str, Any]) -> dict[str, Any]:
     """The parts that the node is started with: one from outside the package brings parameters of its own."""
-    found = {}
+    found: dict[str, Any] = {}
     for parameter in known(preset):
         if parameter.option.open_choices:
             found[parameter.name] = node.declare_parameter(parameter.name, parameter.default).value
