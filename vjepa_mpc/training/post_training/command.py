@@ -109,7 +109,8 @@ def _post_train(args: argparse.Namespace, recipe: Recipe, device: torch.device, 
     if parallel.first and run.progress.best:
         card = _card(args, run, start, fingerprint, training, held_out)
         path = write_model(args.out, start, card, _DTYPES[args.dtype])
-        report.say(f"wrote {path}: the predictor of step {run.progress.best_step}")
+        step = run.progress.best_step
+        report.say(f"wrote {path}: {f'the predictor of step {step}' if step else 'training has not improved it'}")
     if outcome == INTERRUPTED:
         report.say("the same command goes on from here")
     return 0
@@ -173,7 +174,7 @@ def _encoded(
 
 def open_recordings(args: argparse.Namespace) -> Iterable[Recording]:
     """The episodes of ``--data``."""
-    from vjepa_mpc.data import open_dataset  # type: ignore[import-untyped,import-not-found]  # needed by runs alone
+    from vjepa_mpc.data import open_dataset  # only runs need its packages, --help and --measure do not
 
     return open_dataset(args.data, args.mapping, max_bad=args.max_bad)
 

@@ -84,10 +84,13 @@ def encode_missing(
     bad = _encode(missing[parallel.rank :: parallel.world], cache, how, report, -(-frames // parallel.world))
     if parallel.any(how.stopped()):
         raise Interrupted
-    _require_readable(bad, how.max_bad)
+    if len(bad) > how.max_bad:
+        raise _unreadable(f"more than --max-bad {how.max_bad} episodes cannot be read", bad)
     parallel.wait()
-    found = [cache.find(each.name, stamps) for each, stamps in usable]
-    return [episode for episode in found if episode is not None]
+    found = [episode for each, stamps in usable if (episode := cache.find(each.name, stamps)) is not None]
+    if not found:
+        raise _unreadable("no episode can be read", bad)
+    return found
 
 
 def _encode(
@@ -106,7 +109,7 @@ def _encode(
             bad.append(str(error))
             report.say(f"skipped: {error}")
             if len(bad) > how.max_bad:
-                break
+                break  # the run will end; no need to look at the others
     return bad
 
 
@@ -157,8 +160,5 @@ def _require_usable(wanted: Sequence, usable: Sequence, how: Encoding, report: R
         report.say(f"skipped {len(short)} of {len(wanted)} episodes, {', '.join(short[:5])}: {why}")
 
 
-def _require_readable(bad: Sequence[str], allowed: int) -> None:
-    if len(bad) > allowed:
-        raise PostTrainingError(
-            f"{len(bad)} episodes cannot be read, more than --max-bad {allowed}:\n  " + "\n  ".join(bad)
-        )
+def _unreadable(what: str, bad: Sequence[str]) -> PostTrainingError:
+    return PostTrainingError(f"{what}:\n  " + "\n  ".join(bad))

@@ -94,7 +94,7 @@ class RunLog:
         if not self._path.is_file():
             return
         whole = [line for line in self._path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
-        kept = [line for line in whole if json.loads(line)["step"] <= step]
+        kept = [line for line in whole if step and json.loads(line)["step"] <= step]
         self._path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
 
     @staticmethod
@@ -121,9 +121,10 @@ def plot(log: Path, picture: Path) -> None:
     looks = [record for record in records if "held_out" in record]
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.subplots()
-    steps = [record["step"] for record in records]
+    taken = [record for record in records if record["step"]]
+    steps = [record["step"] for record in taken]
     for name, label in (("jloss", "training, one step from the truth"), ("sloss", "training, rollout")):
-        axes.plot(steps, [record[name] for record in records], linewidth=1, alpha=0.6, label=label)
+        axes.plot(steps, [record[name] for record in taken], linewidth=1, alpha=0.6, label=label)
     for name, label in (("rollout", "held out, rollout"), ("copy", "held out, copying the frame")):
         points = [record["held_out"][name] for record in looks]
         axes.plot([record["step"] for record in looks], points, marker="o", markersize=3, label=label)

@@ -127,6 +127,8 @@ class Run:
     def _go(self, stop: StopRequest, log: RunLog) -> str:
         parallel, first = self.trainer.parallel, self.trainer.step_number
         seconds_before, start = self.progress.seconds, self._clock()
+        if first == 0:  # what the run starts from may be the best there is
+            log.write(0, {}, self._look(0))
         with ThreadPoolExecutor(1) as reader:
             batch = reader.submit(self._load, first)
             while self.trainer.step_number < self.steps and not self._learned_out():

@@ -41,6 +41,7 @@ def _onednn_takes(x: Tensor) -> bool:
     return (
         x.device.type == "cpu"
         and not torch.is_grad_enabled()
+        and not torch.is_autocast_enabled("cpu")  # which does not reach into this kernel
         and not torch.compiler.is_compiling()
         and _onednn_computes(x.dtype)
     )

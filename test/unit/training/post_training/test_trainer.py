@@ -69,6 +69,8 @@ def test_saving_memory_changes_no_step(changes: dict[str, Any]) -> None:
 def test_bfloat16_stays_near_float32() -> None:
     exact, fast = make_trainer().step(*batch()), make_trainer(precision="bf16").step(*batch())
     assert fast["loss"] == pytest.approx(exact["loss"], rel=0.02)
+    looked_at = make_trainer(precision="bf16").losses(*batch())
+    assert float(sum(looked_at)) == pytest.approx(fast["loss"], rel=0.02)
 
 
 def test_rollout_is_as_long_as_the_clip_at_most() -> None:
