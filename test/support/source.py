@@ -9,6 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "vjepa_mpc"
+GENERATED = ("vjepa_mpc.msg", "vjepa_mpc.srv", "vjepa_mpc.action")  # by ROS
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
+from support.source import GENERATED, PACKAGE, ROOT, imports, module_name, python_files
+
 WITH_ROS = ("ros", "tools")
 ROS = ("rclpy", "launch", "launch_ros", "ament_index_python", "cv_bridge", "rosidl_runtime_py")
 EXECUTABLES = ("calibrate", "franka_driver", "planner_node", "set_goal", "sim_node", "teach_workspace")
@@ -21,22 +22,16 @@ LAZY = ("ament_index_python",)  # may be imported inside a function, where Impor
 
 def is_ros(module: str) -> bool:
     top = module.split(".")[0]
-    return top in ROS or top.endswith(("_msgs", "_srvs", "_interfaces")) or module.startswith("vjepa_mpc.ros")
+    return top in ROS or top.endswith(("_msgs", "_srvs", "_interfaces")) or module.startswith(("vjepa_mpc.ros", *GENERATED))
 
 
 def imported_modules(path: Path) -> set[str]:
-    modules = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), filename=str(path))):
-        if isinstance(node, ast.Import):
-            modules.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            modules.add(node.module)
-    return modules
+    return {each.module for each in imports(path)}
 
 
 def core_files() -> list[Path]:
-    package = ROOT / "vjepa_mpc"
-    return [path for path in sorted(package.rglob("*.py")) if path.relative_to(package).parts[0] not in WITH_ROS]
+    files = python_files("vjepa_mpc")
+    return [path for path in files if path.relative_to(PACKAGE).parts[0] not in WITH_ROS]
 
 
 def run_python(code: str) -> subprocess.CompletedProcess[str]:
@@ -55,11 +50,7 @@ def test_core_imports_no_ros_by_name() -> None:
 
 
 def test_core_imports_where_ros_is_absent() -> None:
-    names = [
-        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-        for path in core_files()
-        if path.name != "__main__.py"
-    ]
+    names = [module_name(path) for path in core_files() if path.name != "__main__.py"]
     code = f"""
 import importlib, sys
 class Absent:
