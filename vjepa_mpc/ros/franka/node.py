@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from concurrent.futures import Future as ThreadFuture
 
-import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from geometry_msgs.msg import PoseStamped
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
@@ -27,13 +26,13 @@ from vjepa_mpc.drivers.franka.hand import LibfrankaHand
 from vjepa_mpc.drivers.franka.libfranka import ArmState, LibfrankaArm, load_franky
 from vjepa_mpc.ros.common import process
 from vjepa_mpc.ros.common.conversions import pose_message, position_of, quaternion_of
+from vjepa_mpc.ros.common.targets import target_problem
 from vjepa_mpc.ros.franka.parameters import NODE, PARAMETERS, DriverSettings, build_settings
 from vjepa_mpc.ros.parameters.live import LiveParameters, ParameterError
 
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
 # The planner's own ~/motion_allowed; remap it if that node has another name.
 MOTION_ALLOWED = "planner_node/motion_allowed"
-UNIT_TOLERANCE = 1e-3
 CONDITION_PERIOD = 0.05  # seconds
 DIAGNOSTICS_EVERY = 20  # condition periods
 WARNING_PERIOD = 2.0  # seconds
@@ -89,24 +88,13 @@ class FrankaDriver(Node):
     # -- in ---------------------------------------------------------------------------------------------------------
 
     def _on_target(self, message: PoseStamped) -> None:
-        problem = self._problem(message)
+        problem = target_problem(message, self._settings.frame_id)
         if problem:
             self._arm.refuse(problem)
         else:
             problem = self._arm.target(position_of(message), quaternion_of(message))
         if problem:
             self.get_logger().warning(f"target_pose not obeyed: {problem}", throttle_duration_sec=WARNING_PERIOD)
-
-    def _problem(self, message: PoseStamped) -> str:
-        """What is wrong with a target in itself; empty when nothing is."""
-        numbers = np.concatenate([position_of(message), quaternion_of(message)])
-        if not np.isfinite(numbers).all():
-            return f"it is not finite ({numbers.tolist()})"
-        if abs(np.linalg.norm(numbers[3:]) - 1.0) > UNIT_TOLERANCE:
-            return f"the quaternion {numbers[3:].tolist()} is not of unit length"
-        if message.header.frame_id != self._settings.frame_id:
-            return f"frame_id is '{message.header.frame_id}' instead of '{self._settings.frame_id}'"
-        return ""
 
     def _on_gripper(self, message: Float64MultiArray) -> None:
         try:

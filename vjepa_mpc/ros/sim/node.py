@@ -31,6 +31,7 @@ from vjepa_mpc.geometry.rotation import quaternion_from_euler
 from vjepa_mpc.images import encode_png
 from vjepa_mpc.ros.common import process
 from vjepa_mpc.ros.common.conversions import pose_message, position_of, quaternion_of
+from vjepa_mpc.ros.common.targets import target_problem
 from vjepa_mpc.ros.parameters.live import LiveParameters
 from vjepa_mpc.ros.sim.loop import SimLoop
 from vjepa_mpc.ros.sim.parameters import NODE, PARAMETERS, SimSettings, build_settings
@@ -45,7 +46,6 @@ FINGER_JOINTS = ["fr3_finger_joint1", "fr3_finger_joint2"]
 CAMERA_FRAME = "camera"
 # Targets: the newest counts.
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
-UNIT_TOLERANCE = 1e-3
 WARNING_PERIOD = 2.0  # seconds
 
 
@@ -145,7 +145,7 @@ class SimNode(Node):
         self._pose, self._closedness = pose[:6], float(pose[6])
 
     def _on_target(self, message: PoseStamped) -> None:
-        problem = self._problem(message)
+        problem = target_problem(message, self._frame_id)
         if problem:
             self.get_logger().warning(f"target_pose ignored: {problem}", throttle_duration_sec=WARNING_PERIOD)
             return
@@ -161,17 +161,6 @@ class SimNode(Node):
             return
         self._closedness = self._finger.closedness(message.data[0])
         self._loop.command(self._pose, self._closedness)
-
-    def _problem(self, message: PoseStamped) -> str:
-        """Why a target cannot be obeyed; empty when it can."""
-        numbers = np.concatenate([position_of(message), quaternion_of(message)])
-        if not np.isfinite(numbers).all():
-            return f"it is not finite ({numbers.tolist()})"
-        if abs(np.linalg.norm(numbers[3:]) - 1.0) > UNIT_TOLERANCE:
-            return f"the quaternion {numbers[3:].tolist()} is not of unit length"
-        if message.header.frame_id != self._frame_id:
-            return f"frame_id is '{message.header.frame_id}' instead of '{self._frame_id}'"
-        return ""
 
     def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         settings = self._settings.snapshot
@@ -192,7 +181,7 @@ class SimNode(Node):
         return response
 
     def _on_render_goal(self, request: RenderGoal.Request, response: RenderGoal.Response) -> RenderGoal.Response:
-        problem = self._problem(request.pose) or _goal_problem(request)
+        problem = target_problem(request.pose, self._frame_id) or _goal_problem(request)
         if problem:
             response.message = f"no goal image: {problem}"
             return response
