@@ -22,7 +22,11 @@ LAZY = ("ament_index_python",)  # may be imported inside a function, where Impor
 
 def is_ros(module: str) -> bool:
     top = module.split(".")[0]
-    return top in ROS or top.endswith(("_msgs", "_srvs", "_interfaces")) or module.startswith(("vjepa_mpc.ros", *GENERATED))
+    return (
+        top in ROS
+        or top.endswith(("_msgs", "_srvs", "_interfaces"))
+        or module.startswith(("vjepa_mpc.ros", *GENERATED))
+    )
 
 
 def imported_modules(path: Path) -> set[str]:

@@ -10,8 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-SOURCES = Path(__file__).parent / "stand_ins"
-BUILDS = Path(__file__).resolve().parents[2] / "build" / "stand_ins"
+SOURCES = Path(__file__).parent
+BUILDS = Path(__file__).resolve().parents[3] / "build" / "stand_ins"
 
 
 def provide(package: str) -> None:
