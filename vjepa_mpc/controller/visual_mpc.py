@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from vjepa_mpc.controller.gripper import GripperSettings
-from vjepa_mpc.controller.interface import NO_GOAL, Controller, CurrentGoal, NoGoalError
+from vjepa_mpc.controller.interface import Controller, CurrentGoal, NoGoalError
 from vjepa_mpc.controller.planners import Planners
 from vjepa_mpc.controller.sight import Sight
 from vjepa_mpc.controller.step import Observation, Step
@@ -29,8 +29,6 @@ from vjepa_mpc.goals.sub_goal import SubGoal
 from vjepa_mpc.planning import GRIPPER, CEMConfig, Energy, Objective, PlanResult, Ranks
 from vjepa_mpc.worldmodel.interface import WorldModel, check_world_model
 from vjepa_mpc.worldmodel.preprocess import Crop
-
-__all__ = ["NO_GOAL", "NoGoalError", "Observation", "Step", "VisualMPC"]
 
 
 @dataclass(eq=False)

@@ -8,7 +8,8 @@ from typing import Protocol
 
 import numpy as np
 
-from vjepa_mpc.controller.visual_mpc import Observation, VisualMPC
+from vjepa_mpc.controller.step import Observation
+from vjepa_mpc.controller.visual_mpc import VisualMPC
 from vjepa_mpc.goals.endings.budget import Budget
 from vjepa_mpc.goals.endings.energy import Energy
 from vjepa_mpc.goals.endings.interface import Ending

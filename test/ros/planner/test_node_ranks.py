@@ -17,7 +17,7 @@ import torch.multiprocessing as mp
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 
 from vjepa_mpc.controller.assembly import make_controller
-from vjepa_mpc.controller.visual_mpc import Observation
+from vjepa_mpc.controller.step import Observation
 from vjepa_mpc.goals.endings.budget import Budget
 from vjepa_mpc.goals.sub_goal import SubGoal
 from vjepa_mpc.images import ImageError

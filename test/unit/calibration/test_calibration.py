@@ -8,7 +8,9 @@ from vjepa_mpc.calibration.calibrator import Calibrator
 from vjepa_mpc.calibration.explain import explain_moves
 from vjepa_mpc.calibration.fit import fit_rotation, load_rotation, mean_direction_error, save_rotation
 from vjepa_mpc.calibration.route import RouteSettings, calibration_moves, calibration_route
-from vjepa_mpc.controller.visual_mpc import NO_GOAL, NoGoalError, Observation, VisualMPC
+from vjepa_mpc.controller.interface import NO_GOAL, NoGoalError
+from vjepa_mpc.controller.step import Observation
+from vjepa_mpc.controller.visual_mpc import VisualMPC
 from vjepa_mpc.geometry.limits import WorkspaceBox
 from vjepa_mpc.goals.sub_goal import SubGoal
 from vjepa_mpc.planning import CEMConfig

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vjepa_mpc.controller.visual_mpc import Observation, VisualMPC
+from vjepa_mpc.controller.step import Observation
+from vjepa_mpc.controller.visual_mpc import VisualMPC
 from vjepa_mpc.goals.endings.budget import Budget
 from vjepa_mpc.goals.sub_goal import SubGoal
 from vjepa_mpc.planning import CEMConfig, CEMPlanner, PlanResult

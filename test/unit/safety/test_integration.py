@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from support.proposals import FakeProposal
-from vjepa_mpc.controller.visual_mpc import Observation, VisualMPC
+from vjepa_mpc.controller.step import Observation
+from vjepa_mpc.controller.visual_mpc import VisualMPC
 from vjepa_mpc.geometry.cartesian import CartesianPose
 from vjepa_mpc.geometry.limits import MotionLimits, WorkspaceBox
 from vjepa_mpc.geometry.setpoint import Setpoint
@@ -15,10 +16,11 @@ from vjepa_mpc.goals.sub_goal import SubGoal
 from vjepa_mpc.motion.setpoints import SetpointGenerator
 from vjepa_mpc.motion.settle import SettleMonitor
 from vjepa_mpc.planning import CEMConfig
+from vjepa_mpc.safety.config import SupervisorConfig
 from vjepa_mpc.safety.invariants import check_setpoint
 from vjepa_mpc.safety.reasons import State
 from vjepa_mpc.safety.samples import ImageSample, Now, PoseSample, image_digest
-from vjepa_mpc.safety.supervisor import Decision, Supervisor, SupervisorConfig
+from vjepa_mpc.safety.supervisor import Decision, Supervisor
 from vjepa_mpc.worldmodel import PointMassWorldModel
 
 BOX = WorkspaceBox(lower=(0.35, -0.25, 0.05), upper=(0.75, 0.25, 0.45))

@@ -16,11 +16,11 @@ import torch
 from torch import Tensor
 
 from vjepa_mpc import __version__
-from vjepa_mpc.training.post_training.cache import LatentCache
 from vjepa_mpc.training.post_training.checkpoints import Checkpoints
-from vjepa_mpc.training.post_training.clips import Clips, EncodedEpisode, split
 from vjepa_mpc.training.post_training.config import PostTrainingError
-from vjepa_mpc.training.post_training.encoding import Encoding, Interrupted, Recording, encode_missing
+from vjepa_mpc.training.post_training.latents.cache import LatentCache
+from vjepa_mpc.training.post_training.latents.clips import Clips, EncodedEpisode, split
+from vjepa_mpc.training.post_training.latents.encoding import Encoding, Interrupted, Recording, encode_missing
 from vjepa_mpc.training.post_training.measure import measure, published_size
 from vjepa_mpc.training.post_training.model_files import Start, write_model
 from vjepa_mpc.training.post_training.parallel import Parallel, join_ranks, leave_ranks

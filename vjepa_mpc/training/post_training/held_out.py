@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from vjepa_mpc.training.post_training.clips import Batch, Clips, Pick
+from vjepa_mpc.training.post_training.latents.clips import Batch, Clips, Pick
 from vjepa_mpc.training.post_training.trainer import PostTrainer
 
 FIGURES = ("rollout", "teacher_forced", "shuffled", "copy")

@@ -13,8 +13,8 @@ from types import FrameType
 from typing import Any
 
 from vjepa_mpc.training.post_training.checkpoints import Checkpoints
-from vjepa_mpc.training.post_training.clips import Batch, ClipOrder, Clips
 from vjepa_mpc.training.post_training.held_out import held_out_errors
+from vjepa_mpc.training.post_training.latents.clips import Batch, ClipOrder, Clips
 from vjepa_mpc.training.post_training.model_files import save_best
 from vjepa_mpc.training.post_training.progress import Reporter, RunLog, duration
 from vjepa_mpc.training.post_training.recipe import Recipe

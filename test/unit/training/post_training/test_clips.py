@@ -7,7 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vjepa_mpc.training.post_training.clips import ClipOrder, Clips, EncodedEpisode, clip_starts, sample_stamps, split
+from vjepa_mpc.training.post_training.latents.clips import (
+    ClipOrder,
+    Clips,
+    EncodedEpisode,
+    clip_starts,
+    sample_stamps,
+    split,
+)
 
 
 def episode(number: int, frames: int) -> EncodedEpisode:

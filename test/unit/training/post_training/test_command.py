@@ -20,7 +20,8 @@ from safetensors import safe_open
 
 from support.post_train import logged, post_train, tiny_model
 from support.recordings import FakeRecordings
-from vjepa_mpc.training.post_training import PostTrainer, PostTrainingError, cache, checkpoints, command
+from vjepa_mpc.training.post_training import PostTrainer, PostTrainingError, checkpoints, command
+from vjepa_mpc.training.post_training.latents import cache
 from vjepa_mpc.worldmodel import load_world_model
 
 ROOT = Path(__file__).resolve().parents[4]

@@ -9,9 +9,9 @@ from typing import Protocol
 import numpy as np
 from torch import Tensor
 
-from vjepa_mpc.training.post_training.cache import LatentCache
-from vjepa_mpc.training.post_training.clips import EncodedEpisode, clip_starts, sample_stamps
 from vjepa_mpc.training.post_training.config import PostTrainingError
+from vjepa_mpc.training.post_training.latents.cache import LatentCache
+from vjepa_mpc.training.post_training.latents.clips import EncodedEpisode, clip_starts, sample_stamps
 from vjepa_mpc.training.post_training.parallel import Parallel
 from vjepa_mpc.training.post_training.progress import Reporter
 

@@ -17,8 +17,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from vjepa_mpc.training.post_training.clips import EncodedEpisode
 from vjepa_mpc.training.post_training.config import PostTrainingError
+from vjepa_mpc.training.post_training.latents.clips import EncodedEpisode
 
 _KEY_FILE = "cache.json"
 

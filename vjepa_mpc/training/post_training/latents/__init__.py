@@ -1,0 +1,1 @@
+"""Recordings as latents: which frames make a clip, encoding each once, and keeping what was encoded."""
