@@ -24,7 +24,7 @@ from vjepa_mpc.ros.parameters.planner import known
 from vjepa_mpc.ros.parameters.settings import build_settings
 from vjepa_mpc.ros.sim.parameters import PARAMETERS as SIM_PARAMETERS
 from vjepa_mpc.ros.sim.parameters import build_settings as build_sim_settings
-from vjepa_mpc.safety.supervisor import SupervisorConfig
+from vjepa_mpc.safety.config import SupervisorConfig
 from vjepa_mpc.tools import docs
 
 pytestmark = pytest.mark.ros

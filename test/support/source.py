@@ -20,11 +20,13 @@ class Import:
         module: full name of what is imported, such as "vjepa_mpc.geometry.pose".
         name: what is taken from it; empty for a plain import.
         line: in the file.
+        deferred: it stands inside a function, so that nothing is imported before that is called.
     """
 
     module: str
     name: str
     line: int
+    deferred: bool
 
 
 def python_files(*folders: str) -> list[Path]:
@@ -46,15 +48,18 @@ def imports(path: Path) -> Iterator[Import]:
     """Every import of a file, also inside functions and under TYPE_CHECKING; relative ones by their full names."""
     package = module_name(path).split(".")
     package = package if path.name == "__init__.py" else package[:-1]
-    for node in ast.walk(tree(path)):
+    nodes = tree(path)
+    functions = [node for node in ast.walk(nodes) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    deferred = {id(inner) for function in functions for inner in ast.walk(function)}
+    for node in ast.walk(nodes):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                yield Import(alias.name, "", node.lineno)
+                yield Import(alias.name, "", node.lineno, id(node) in deferred)
         elif isinstance(node, ast.ImportFrom):
             above = package[: len(package) - node.level + 1] if node.level else []
             module = ".".join([*above, *([node.module] if node.module else [])])
             for alias in node.names:
-                yield Import(module, alias.name, node.lineno)
+                yield Import(module, alias.name, node.lineno, id(node) in deferred)
 
 
 def definitions(path: Path) -> set[str]:

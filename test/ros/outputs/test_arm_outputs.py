@@ -17,7 +17,7 @@ from builtin_interfaces.msg import Duration, Time
 from scipy.spatial.transform import Rotation
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
-from support.loop_rig import START, running, settings
+from support.rigs.loop_rig import START, running, settings
 from vjepa_mpc.geometry.setpoint import Setpoint
 from vjepa_mpc.options import option
 from vjepa_mpc.registry import PartError

@@ -12,7 +12,7 @@ pytest.importorskip("vjepa_mpc.msg", reason="the package is not built: run `make
 
 from geometry_msgs.msg import TwistStamped
 
-from support.loop_rig import START, profile, running, settings
+from support.rigs.loop_rig import START, profile, running, settings
 from vjepa_mpc.ros.common.conversions import seconds
 from vjepa_mpc.ros.parameters.settings import Settings
 

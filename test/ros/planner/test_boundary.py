@@ -19,7 +19,7 @@ from rclpy.lifecycle import TransitionCallbackReturn
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 
-from support.loop_rig import START, FakeNode, running, settings
+from support.rigs.loop_rig import START, FakeNode, running, settings
 from vjepa_mpc.ros.common import optional_interfaces
 from vjepa_mpc.ros.common.optional_interfaces import MissingInterfaceError
 from vjepa_mpc.ros.planner.inputs import Inputs

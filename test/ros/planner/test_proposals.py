@@ -14,7 +14,7 @@ pytest.importorskip("vjepa_mpc.msg", reason="the package is not built: run `make
 
 from std_msgs.msg import Float64MultiArray, MultiArrayDimension, MultiArrayLayout
 
-from support.loop_rig import START, FakeNode, LoopRig, running, settings, stamp
+from support.rigs.loop_rig import START, FakeNode, LoopRig, running, settings, stamp
 from vjepa_mpc.ros.planner import diagnostics
 from vjepa_mpc.ros.planner.inputs import Inputs
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.counting_model import CONFIG, CountingModel
+from support.rigs.counting_model import CONFIG, CountingModel
 from vjepa_mpc.controller.visual_mpc import VisualMPC
 
 

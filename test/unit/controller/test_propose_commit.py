@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from support.counting_model import CONFIG, START, goal, observe
+from support.rigs.counting_model import CONFIG, START, goal, observe
 from vjepa_mpc.controller.visual_mpc import VisualMPC
 from vjepa_mpc.geometry.gripper_joint import CLOSED
 from vjepa_mpc.goals.endings.energy import Energy

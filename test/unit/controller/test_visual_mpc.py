@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from support.counting_model import CONFIG, START, follow, goal, observe
+from support.rigs.counting_model import CONFIG, START, follow, goal, observe
 from vjepa_mpc.controller.gripper import GripperSettings
 from vjepa_mpc.controller.interface import NO_GOAL, NoGoalError
 from vjepa_mpc.controller.step import Observation

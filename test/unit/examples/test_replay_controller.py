@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from support.plain_loop import START, loop_settings, running, wait_until
+from support.rigs.plain_loop import START, loop_settings, running, wait_until
 from vjepa_mpc.controller.interface import Controller
 from vjepa_mpc.worldmodel import PointMassWorldModel
 

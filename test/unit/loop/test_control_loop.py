@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from support.plain_loop import START, PlainLoop, loop_settings, running, wait_until
+from support.rigs.plain_loop import START, PlainLoop, loop_settings, running, wait_until
 from vjepa_mpc.controller.step import Observation, Step
 from vjepa_mpc.controller.visual_mpc import VisualMPC
 from vjepa_mpc.goals.endings.budget import Budget

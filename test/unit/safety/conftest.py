@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.supervisor_rig import Rig
+from support.rigs.supervisor_rig import Rig
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from support.supervisor_rig import CONFIG
+from support.rigs.supervisor_rig import CONFIG
 from vjepa_mpc.safety.config import SupervisorConfig
 from vjepa_mpc.safety.samples import image_digest
 

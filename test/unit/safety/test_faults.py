@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from support.supervisor_rig import HOME, Rig, fail_planner, jump
+from support.rigs.supervisor_rig import HOME, Rig, fail_planner, jump
 from vjepa_mpc.safety.reasons import Effect, Reason, State
 
 

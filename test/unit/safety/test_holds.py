@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from support.supervisor_rig import CONFIG, TICK, Rig, mend
+from support.rigs.supervisor_rig import CONFIG, TICK, Rig, mend
 from vjepa_mpc.safety.reasons import Effect, Reason, State
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from support.supervisor_rig import CONFIG, GOAL, HOME, TICK, Rig, fail_planner, jump, mend
+from support.rigs.supervisor_rig import CONFIG, GOAL, HOME, TICK, Rig, fail_planner, jump, mend
 from vjepa_mpc.safety.reasons import Reason, State
 from vjepa_mpc.safety.supervisor import Supervisor
 

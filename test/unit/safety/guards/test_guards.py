@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from support.supervisor_rig import CONFIG, GOAL, Rig
+from support.rigs.supervisor_rig import CONFIG, GOAL, Rig
 from vjepa_mpc.options import parameters
 from vjepa_mpc.safety.config import INPUT_GUARDS, SupervisorConfig
 from vjepa_mpc.safety.guards.clock import ClockGuard

@@ -31,7 +31,7 @@ from vjepa_mpc.ros.parameters.settings import Settings, build_settings
 from vjepa_mpc.ros.planner.inputs import Inputs
 from vjepa_mpc.worldmodel import PointMassWorldModel
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 FINGER = "finger"
 BOX = {"workspace.lower": (0.3, -0.3, 0.05), "workspace.upper": (0.75, 0.3, 0.45)}
 DOWN = np.array([1.0, 0.0, 0.0, 0.0])
