@@ -192,7 +192,10 @@ def test_a_model_that_predicts_the_same_for_everything_does_not_agree() -> None:
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"topk_overlap": 1.5}, r"agreement\.topk_overlap=1\.5"), ({"action_difference": -1.0}, "give metres from 0 on")],
+    [
+        ({"topk_overlap": 1.5}, r"agreement\.topk_overlap=1\.5"),
+        ({"action_difference": -1.0}, "use a finite number from 0 to 1 m"),
+    ],
 )
 def test_bounds_that_make_no_sense_are_refused(change: dict[str, float], message: str) -> None:
     with pytest.raises(ValueError, match=message):

@@ -206,13 +206,13 @@ def test_more_blocks_can_be_added():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: SimConfig(image_size=0), "image_size is 0"),
+        (lambda: SimConfig(image_size=0), "image_size=0: use"),
         (lambda: SimConfig(timestep=float("nan")), "timestep is nan"),
         (lambda: SimConfig(control_period=0.001), "raise it"),
         (lambda: SimConfig(block_size=0.2), "block_size is 0.2"),
         (lambda: SimConfig(grip_stiffness=-1.0), "must be positive"),
         (lambda: Camera(fovy=0.0), "fovy is 0"),
-        (lambda: Camera(turn=400.0), "turn is 400"),
+        (lambda: Camera(turn=400.0), "camera_turn=400.0: use"),
         (lambda: Workspace(low=(1.0, 0.0, 0.0)), "must lie below"),
     ],
 )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from rclpy.node import Node
 
-from vjepa_mpc.controller.interface import Step
+from vjepa_mpc.controller.step import Step
 from vjepa_mpc.loop.ports import Listener
 from vjepa_mpc.safety.reasons import Effect, Reason
 from vjepa_mpc.safety.supervisor import Decision
