@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 pytest.importorskip("vjepa_mpc.msg", reason="the package is not built: run `make build`")
 
-from support.loop_rig import START, LoopRig, running, settings
+from support.rigs.loop_rig import START, LoopRig, running, settings
 from vjepa_mpc.ros.planner.console import Console
 from vjepa_mpc.safety.reasons import Reason
 

@@ -19,7 +19,7 @@ from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CompressedImage, Image
 
-from support.loop_rig import settings
+from support.rigs.loop_rig import settings
 from vjepa_mpc.ros.planner.inputs import Inputs
 from vjepa_mpc.safety.reasons import Reason
 from vjepa_mpc.tools.processes import DomainLease
