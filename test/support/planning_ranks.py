@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
-from support.small_model import small_model
+from support.rigs.small_model import small_model
 from vjepa_mpc.planning import CEMConfig, CEMPlanner, PlanResult, RankLostError, Ranks, follow
 
 

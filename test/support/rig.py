@@ -26,7 +26,7 @@ from vjepa_mpc.msg import PlanStatus
 from vjepa_mpc.srv import SetGoal
 
 from support.fault_injector import as_stamp
-from support.setpoint_checks import Limits, Recording, Stamped
+from support.rigs.setpoint_checks import Limits, Recording, Stamped
 from vjepa_mpc.images import encode_png
 from vjepa_mpc.ros.common.conversions import seconds
 from vjepa_mpc.sim import FrankaSim

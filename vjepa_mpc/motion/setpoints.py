@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vjepa_mpc.geometry.cartesian import CartesianPose, from_rotation_vector, quaternion_multiply, rotation_between
+from vjepa_mpc.geometry.cartesian import CartesianPose
 from vjepa_mpc.geometry.limits import MotionLimits, WorkspaceBox
+from vjepa_mpc.geometry.quaternion import from_rotation_vector, quaternion_multiply, rotation_between
 from vjepa_mpc.geometry.setpoint import Setpoint
 from vjepa_mpc.options import check_options, option
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from vjepa_mpc.geometry.cartesian import CartesianPose, rotation_between
+from vjepa_mpc.geometry.cartesian import CartesianPose
 from vjepa_mpc.geometry.limits import MotionLimits, WorkspaceBox
+from vjepa_mpc.geometry.quaternion import rotation_between
 from vjepa_mpc.geometry.setpoint import Setpoint
 
 _ROUNDING = 1.0 + 1e-6

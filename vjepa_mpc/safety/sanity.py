@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vjepa_mpc.geometry.cartesian import rotate
 from vjepa_mpc.geometry.gripper_joint import GripperJoint
 from vjepa_mpc.geometry.limits import WorkspaceBox
 from vjepa_mpc.geometry.pose import POSE_DIM
+from vjepa_mpc.geometry.quaternion import rotate
 from vjepa_mpc.geometry.rotation import quaternion_from_euler
 
 FINDINGS = (

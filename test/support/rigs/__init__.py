@@ -1,1 +1,1 @@
-"""Parts of the package wired up with stand-ins for the rest, for tests."""
+"""Parts of the package wired up for tests, with stand-ins for the rest, and what their results are held to."""

@@ -18,7 +18,7 @@ from vjepa_mpc.msg import PlanStatus
 
 from support.fault_injector import FaultInjector
 from support.rig import FAST, ROOT, Recorder, Rig, limits
-from support.setpoint_checks import ENGAGED, Recording
+from support.rigs.setpoint_checks import ENGAGED, Recording
 from system.faults.catalogue import PLAN_DEADLINE
 from system.faults.faulty_planner import FAULT_FILE, PRINTED
 from system.faults.report import CaseRecord

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from support.setpoint_checks import Recording
+from support.rigs.setpoint_checks import Recording
 
 HEADER = """# Fault suite
 

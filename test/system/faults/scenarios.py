@@ -12,7 +12,7 @@ from std_srvs.srv import SetBool, Trigger
 from vjepa_mpc.srv import SetGoal
 
 from support.rig import SimulatedArm
-from support.setpoint_checks import ENGAGED
+from support.rigs.setpoint_checks import ENGAGED
 from system.faults.case import LIMITS, TIMEOUT, Case, wait
 from system.faults.catalogue import ModelFault, StreamFault
 from vjepa_mpc.images import encode_png

@@ -20,7 +20,7 @@ from vjepa_mpc.msg import PlanStatus
 from vjepa_mpc.srv import SetGoal
 
 from support.rig import BLOCK, START, SimulatedArm
-from support.setpoint_checks import ENGAGED
+from support.rigs.setpoint_checks import ENGAGED
 from system.faults import scenarios
 from system.faults.case import LIMITS, PERIOD, TIMEOUT, Case, python_path, wait
 from system.faults.catalogue import MODEL_FAULTS, STREAM_FAULTS, ModelFault, StreamFault

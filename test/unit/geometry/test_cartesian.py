@@ -4,13 +4,8 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from vjepa_mpc.geometry.cartesian import (
-    CartesianPose,
-    from_rotation_vector,
-    quaternion_multiply,
-    rotation_between,
-    rotation_vector,
-)
+from vjepa_mpc.geometry.cartesian import CartesianPose
+from vjepa_mpc.geometry.quaternion import from_rotation_vector, quaternion_multiply, rotation_between, rotation_vector
 
 
 def test_operations_agree_with_scipy():

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from support.small_model import problem, small_model
+from support.rigs.small_model import problem, small_model
 from vjepa_mpc.planning import CEMConfig, CEMPlanner, ObservedEnergy, PlanResult, l1_energy
 from vjepa_mpc.planning.optimisers.gradient import Gradient
 from vjepa_mpc.worldmodel import PointMassWorldModel, VJEPAWorldModel, bundled_model_path, load_world_model, quantise

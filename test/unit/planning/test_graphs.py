@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from support.graphs import Recorder
-from support.small_model import small_model
+from support.rigs.graphs import Recorder
+from support.rigs.small_model import small_model
 from vjepa_mpc.planning import PRESETS, CEMConfig, CEMPlanner, PlanResult
 from vjepa_mpc.planning.compute.graphs import Capture, Tensors
 from vjepa_mpc.worldmodel import MODEL_CONFIGS, VJEPAWorldModel, build_world_model

@@ -12,8 +12,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from support.graphs import Crossings, Recorder
-from support.small_model import problem, small_model
+from support.rigs.graphs import Crossings, Recorder
+from support.rigs.small_model import problem, small_model
 from vjepa_mpc.geometry.pose import integrate_pose
 from vjepa_mpc.images import encode_png
 from vjepa_mpc.options import option

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from support.graphs import Crossings
+from support.rigs.graphs import Crossings
 from vjepa_mpc.planning import PRESETS, CEMConfig, CEMPlanner, Pace, PlanResult
 from vjepa_mpc.planning.compute.memory import choose_micro_batch
 from vjepa_mpc.planning.energy import make_setup

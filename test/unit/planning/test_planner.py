@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 import torch
 
-from support.graphs import Recorder
+from support.rigs.graphs import Recorder
 from vjepa_mpc.planning import (
     PRESETS,
     CEMConfig,

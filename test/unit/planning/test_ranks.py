@@ -12,7 +12,7 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 
 from support.planning_ranks import lose, plans, share
-from support.small_model import small_model
+from support.rigs.small_model import small_model
 from vjepa_mpc.planning import (
     CEMConfig,
     CEMPlanner,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from geometry_msgs.msg import PoseStamped
 
-from vjepa_mpc.geometry.cartesian import UNIT_TOLERANCE
+from vjepa_mpc.geometry.quaternion import UNIT_TOLERANCE
 from vjepa_mpc.ros.common.conversions import position_of, quaternion_of
 
 

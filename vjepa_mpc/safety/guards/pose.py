@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vjepa_mpc.geometry.cartesian import UNIT_TOLERANCE, CartesianPose
+from vjepa_mpc.geometry.cartesian import CartesianPose
+from vjepa_mpc.geometry.quaternion import UNIT_TOLERANCE
 from vjepa_mpc.options import option
 from vjepa_mpc.safety.guards.age import AgeReasons, StampOptions, check_age
 from vjepa_mpc.safety.guards.cell import CellOptions

@@ -16,7 +16,7 @@ import numpy as np
 from geometry_msgs.msg import PoseStamped
 from vjepa_mpc.msg import PlanStatus
 
-from vjepa_mpc.geometry.cartesian import rotation_between
+from vjepa_mpc.geometry.quaternion import rotation_between
 from vjepa_mpc.ros.common.conversions import position_of, quaternion_of, seconds
 
 ENGAGED = (PlanStatus.PLANNING, PlanStatus.EXECUTING)
