@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from std_msgs.msg import Float64MultiArray
 from support.rig import ROOT, Recorder, Rig
 from vjepa_mpc.tools.processes import NodeProcess
 
-PROPOSED = (-0.07, 0.07, -0.07)  # by the README's example, and nearly the way from start to goal
+PROPOSED = (-0.07, 0.07, -0.07)  # by the example, and nearly the way from start to goal
 # Next to nothing of the planner's own: what leads to the goal has to come from elsewhere.
 FEW = {"samples": "2", "topk": "2", "cem_steps": "1", "selection": "best"}
 
@@ -31,9 +30,8 @@ def planner(domain: int, link: Recorder, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture
 def policy(domain: int) -> Iterator[None]:
-    """The README's example, as it stands there."""
-    (example,) = re.findall(r"## Proposals from a policy.*?```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
-    with subprocess.Popen([sys.executable, "-c", example]) as process:
+    """The example, as it stands there."""
+    with subprocess.Popen([sys.executable, ROOT / "examples" / "propose_actions.py"]) as process:
         yield
         assert process.poll() is None, "the example has ended"
         process.kill()
@@ -44,7 +42,7 @@ def with_proposals(values: dict[str, str]) -> int:
 
 
 @pytest.mark.usefixtures("policy")
-def test_the_readme_s_policy_shows_the_way(rig: Rig, picture: np.ndarray) -> None:
+def test_the_example_s_policy_shows_the_way(rig: Rig, picture: np.ndarray) -> None:
     assert rig.request([picture], steps=[1000]).success
     known = rig.link.wait_for_diagnostics(lambda values: with_proposals(values) > 0, 30.0)
     rig.clear_goal()
