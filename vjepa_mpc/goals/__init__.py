@@ -5,7 +5,11 @@ From the final image alone a pick-and-place fails; a sequence of sub-goal images
 energy of the newest camera image is low enough, or when it stops falling; whichever comes first.
 """
 
+from vjepa_mpc.goals.endings.budget import Budget
+from vjepa_mpc.goals.endings.energy import Energy
+from vjepa_mpc.goals.endings.interface import Ending, History
+from vjepa_mpc.goals.endings.plateau import Plateau
 from vjepa_mpc.goals.gripper_intent import GripperIntent
 from vjepa_mpc.goals.sub_goal import SubGoal
 
-__all__ = ["GripperIntent", "SubGoal"]
+__all__ = ["Budget", "Ending", "Energy", "GripperIntent", "History", "Plateau", "SubGoal"]

@@ -12,7 +12,10 @@ ROOT = Path(__file__).resolve().parents[3]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("resource/**/*.md")])
 README_LINES = 200
 # Paths of the repository in back quotes, but for the names of ROS interfaces.
-_PATH = re.compile(r"`((?!vjepa_mpc/(?:srv|msg|action)/)(?:vjepa_mpc|test|docs|config|examples|launch|benchmarks|scripts|resource)/[\w./-]+)`")
+_FOLDERS = "vjepa_mpc|test|docs|config|examples|launch|benchmarks|scripts|resource"
+_PATH = re.compile(rf"`((?!vjepa_mpc/(?:srv|msg|action)/)(?:{_FOLDERS})/[\w./-]+)`")
+    r"`((?!vjepa_mpc/(?:srv|msg|action)/)(?:vjepa_mpc|test|docs|config|examples|launch|benchmarks|scripts|resource)/[\w./-]+)`"
+)
 _LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)?(#[^)\s]+)?\)")
 _HEADING = re.compile(r"^#+ +(.+)$", re.M)
 _PYTHON = re.compile(r"```python\n(.*?)```", re.S)
