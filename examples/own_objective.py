@@ -1,8 +1,7 @@
 """An objective of your own: stay above a height on the way, and end where the goal picture shows.
 
-In Python: ``CEMPlanner(model, config, objective=StayAbove())``. From ROS, with this folder on PYTHONPATH::
-
-    ros2 launch vjepa_mpc plan.launch.py ... with `objective: own_objective:StayAbove` in the parameters
+In Python: ``CEMPlanner(model, config, objective=StayAbove())``. In ROS, with this folder on PYTHONPATH, the parameters
+``objective: own_objective:StayAbove`` and ``stay_above.height: 0.12``.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from vjepa_mpc.planning import CEMConfig, CEMPlanner
+from vjepa_mpc.planning import CEMConfig, CEMPlanner, planner_config
 from vjepa_mpc.worldmodel import PointMassWorldModel
 
 POSE = torch.tensor([0.5, 0.0, 0.15, torch.pi, 0.0, 0.0, 0.0])
@@ -34,9 +34,9 @@ def test_the_objective_keeps_the_arm_above_the_height() -> None:
 
 
 def test_the_objective_is_chosen_by_name_and_takes_its_options() -> None:
-    values = {"objective": "own_objective:StayAbove", "own_objective:StayAbove.height": 0.12}
-    config = CEMConfig(rollout=1, samples=200, cem_steps=8, maxnorm=0.1, objective=values["objective"])
-    assert float(first_action(config)[2]) == pytest.approx(-0.05, abs=0.01)
+    plain = {"rollout": 1, "samples": 200, "cem_steps": 8, "maxnorm": 0.1}
+    own = {"objective": "own_objective:StayAbove", "stay_above.height": 0.12}
+    assert float(first_action(planner_config({**plain, **own}))[2]) == pytest.approx(-0.03, abs=0.01)
 
 
 def test_the_sampler_draws_numbers_of_variance_one_with_heavy_tails() -> None:

@@ -14,8 +14,6 @@ README_LINES = 200
 # Paths of the repository in back quotes, but for the names of ROS interfaces.
 _FOLDERS = "vjepa_mpc|test|docs|config|examples|launch|benchmarks|scripts|resource"
 _PATH = re.compile(rf"`((?!vjepa_mpc/(?:srv|msg|action)/)(?:{_FOLDERS})/[\w./-]+)`")
-    r"`((?!vjepa_mpc/(?:srv|msg|action)/)(?:vjepa_mpc|test|docs|config|examples|launch|benchmarks|scripts|resource)/[\w./-]+)`"
-)
 _LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)?(#[^)\s]+)?\)")
 _HEADING = re.compile(r"^#+ +(.+)$", re.M)
 _PYTHON = re.compile(r"```python\n(.*?)```", re.S)
