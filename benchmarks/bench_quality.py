@@ -50,7 +50,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "antithetic": {"sampling": "antithetic"},
     "sobol": {"sampling": "sobol"},
     "mppi": {"update": "mppi"},
-    "execute best": {"selection": "best"},
+    "selection best": {"selection": "best"},
     "std floor": {"std_floor": 0.05},
     "early stop": {"stop_spread": 0.1},
     "icem": {"keep_elites": 0.3, "sample_decay": 1.25, "mean_candidate": True, "selection": "best"},
