@@ -162,4 +162,5 @@ def _places(package: str) -> Iterable[str]:
 def _offers(value: Any, wanted: str) -> bool:
     """Whether a class, or an object, defines the method; every class can be called, which does not count."""
     kind = value if isinstance(value, type) else type(value)
-    return any(callable(vars(base).get(wanted)) for base in kind.__mro__)
+    found = (vars(base).get(wanted) for base in kind.__mro__)
+    return any(callable(each) or isinstance(each, classmethod | staticmethod) for each in found)

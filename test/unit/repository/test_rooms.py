@@ -13,24 +13,18 @@ from support.source import GENERATED, PACKAGE, ROOT, definitions, imports, modul
 NUMBERS = ("geometry", "images", "options", "registry")
 MODELS = ("worldmodel", "worldmodel.speed", "worldmodel.vjepa", "worldmodel.interface", "worldmodel.preprocess")
 SAFETY = ("safety", "safety.guards", "safety.sanity", "safety.samples", "safety.reasons")
-PLANNING = ("planning",)
+PLANNING = (
+    *("planning", "planning.presets", "planning.objectives", "planning.samplers", "planning.actions"),
+    *("planning.config", "planning.updates", "planning.parts", "planning.pins"),
+)
 SIM = ("sim.episodes", "sim.tasks", "sim")
 
 # Each room, from the top floor down, with the rooms below that it may import. A room is a folder of the package, or a
 # file in it; what has no entry of its own belongs to the folder that has. docs/architecture.md draws this table.
 ROOMS: dict[str, tuple[str, ...]] = {
     "tools": (
-        "ros",
-        "evaluation",
-        "training",
-        "data",
-        "loop",
-        "controller",
-        *PLANNING,
-        "goals",
-        *SIM,
-        *MODELS,
-        *NUMBERS,
+        *("ros", "evaluation", "training", "data", "loop", "controller", *PLANNING, "goals"),
+        *(*SIM, *MODELS, *NUMBERS),
     ),
     "ros": (
         *("calibration", "loop", "controller", *PLANNING, "goals", "motion", *SAFETY),
@@ -41,7 +35,15 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "calibration": ("controller", *PLANNING, *MODELS, *NUMBERS),
     "loop": ("controller", *PLANNING, "goals", "motion", *SAFETY, *NUMBERS),
     "controller": (*PLANNING, "goals", *MODELS, *NUMBERS),
-    "planning": (*MODELS, *NUMBERS),
+    "planning": (*PLANNING[1:], *MODELS, *NUMBERS),
+    "planning.presets": ("planning.config", "registry"),
+    "planning.objectives": ("planning.parts", *MODELS[3:], *NUMBERS),
+    "planning.samplers": ("planning.actions", "planning.parts", *NUMBERS),
+    "planning.actions": ("planning.config", "planning.pins", *NUMBERS),
+    "planning.config": ("planning.updates", "planning.pins", *NUMBERS),
+    "planning.updates": ("planning.parts", *NUMBERS),
+    "planning.parts": ("worldmodel.preprocess", *NUMBERS),
+    "planning.pins": (),
     "goals": NUMBERS,
     "motion": (*SAFETY, *NUMBERS),
     "safety": (*SAFETY[1:], *NUMBERS),

@@ -42,7 +42,7 @@ def test_doing_nothing_fails(sim, name):
 
 
 def test_every_file_of_the_folder_is_a_task_that_tells_what_success_is():
-    assert TASKS.names == ("gripper", "pick_place", "reach")
+    assert set(TASKS.names) >= {"gripper", "pick_place", "reach"}
     for name in TASKS.names:
         task = TASKS.part(name)
         assert issubclass(task, Task) and task.success_means and 0.8 < task.promised_rate < 1.0
