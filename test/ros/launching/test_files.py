@@ -1,4 +1,4 @@
-"""Files and boxes that launch arguments name; every profile and every launch command of the README can be used."""
+"""Files and boxes that launch arguments name; every profile and every documented launch command can be used."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from vjepa_mpc.ros.teach_workspace.box import write_box
 ROOT = Path(__file__).resolve().parents[3]
 ROBOTS = ROOT / "config/robots"
 BOX = {"workspace.lower": [0.3, -0.25, 0.05], "workspace.upper": [0.65, 0.25, 0.45]}
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCUMENTS = "\n".join(
+    path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md")))
+)
 
 
 @pytest.fixture
@@ -82,20 +84,20 @@ def test_a_file_without_a_box_is_no_workspace(home: Path) -> None:
 
 
 def launch_commands() -> list[dict[str, str]]:
-    """The arguments of every plan.launch.py command in the README."""
-    text = README.replace("\\\n", " ")
+    """The arguments of every plan.launch.py command in README and documents."""
+    text = DOCUMENTS.replace("\\\n", " ")
     commands = re.findall(r"^ros2 launch vjepa_mpc plan\.launch\.py(.*)$", text, re.M)
     return [dict(word.split(":=", 1) for word in shlex.split(command, comments=True)) for command in commands]
 
 
-def test_readme_commands_have_arguments_that_there_are() -> None:
+def test_documented_commands_have_arguments_that_there_are() -> None:
     commands = launch_commands()
-    assert len(commands) >= 3
+    assert len(commands) >= 4
     names = {argument.name for argument in PLAN_ARGUMENTS}
     assert {name for command in commands for name in command} <= names
 
 
-def test_readme_commands_for_a_real_arm_give_a_workspace() -> None:
+def test_documented_commands_for_a_real_arm_give_a_workspace() -> None:
     """No profile of a real arm has one, and without one the planner is not activated."""
     real = [command for command in launch_commands() if command.get("sim") != "true"]
     assert real
@@ -106,8 +108,8 @@ def test_readme_commands_for_a_real_arm_give_a_workspace() -> None:
 
 
 @pytest.mark.parametrize("path", sorted(ROBOTS.glob("*.yaml")), ids=lambda path: path.stem)
-def test_every_real_profile_is_started_by_a_command_in_itself_or_the_readme(path: Path) -> None:
+def test_every_real_profile_is_started_by_a_command_in_itself_or_a_document(path: Path) -> None:
     """With a workspace: it stands in the profile, or the command gives it."""
     if "workspace.lower" in {entry.name for entry in read_parameter_file(str(path)).entries}:
         return
-    assert re.search(rf"robot:={path.stem} workspace:=", path.read_text(encoding="utf-8") + README)
+    assert re.search(rf"robot:={path.stem} workspace:=", path.read_text(encoding="utf-8") + DOCUMENTS)
