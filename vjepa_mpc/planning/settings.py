@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from vjepa_mpc.options import Parameter, Plain, build, parameters
 from vjepa_mpc.planning.config import CEMConfig
 from vjepa_mpc.planning.objectives import OBJECTIVES
+from vjepa_mpc.planning.objectives.sum import terms_from_text
 from vjepa_mpc.planning.optimisers import OPTIMISERS
 from vjepa_mpc.planning.samplers import SAMPLERS
 from vjepa_mpc.planning.updates import UPDATES
@@ -22,36 +23,47 @@ _CHOICES: dict[str, Registry[Any]] = {
 }
 
 
-def option_kinds(outside: Mapping[str, Any] | None = None) -> dict[str, type]:
+def option_kinds(values: Mapping[str, Any]) -> dict[str, type]:
     """The ``Options`` of every part that has some, by the part's name.
 
     Args:
-        outside: settings, of which parts from outside the package are looked up as well: plain values by name, such as
+        values: plain values by name, which may choose parts from outside the package, such as
             ``{"objective": "my_package.objectives:Smooth"}``.
 
     Raises:
-        PartError: a part from outside cannot be used.
+        PartError: a part that is chosen cannot be used.
+        ValueError: ``sum.terms`` cannot be read.
     """
     found = {}
     for choice, registry in _CHOICES.items():
-        chosen = (outside or {}).get(choice, "")
-        for name in (*registry.names, *([chosen] if ":" in chosen else [])):
+        for name in dict.fromkeys((*registry.names, *_chosen(choice, values))):
             kind = getattr(registry.part(name), "Options", None)
             if kind is not None:
                 found[name] = kind
     return found
 
 
-def planner_parameters(preset: CEMConfig, outside: Mapping[str, Any] | None = None) -> tuple[Parameter, ...]:
+def _chosen(choice: str, values: Mapping[str, Any]) -> list[str]:
+    """Names of parts that the values of one option choose; of the folder's own, :class:`CEMConfig` says more."""
+    names = [values[choice]] if ":" in values.get(choice, "") else []
+    if choice == "objective" and "sum.terms" in values:
+        try:
+            names += [name for name, _ in terms_from_text(values["sum.terms"])]
+        except ValueError as error:
+            raise ValueError(f"sum.terms={values['sum.terms']!r}: {error}") from None
+    return names
+
+
+def planner_parameters(preset: CEMConfig, values: Mapping[str, Any] | None = None) -> tuple[Parameter, ...]:
     """The planner's options and those of its parts, with a preset's values as defaults.
 
     Args:
         preset: gives the defaults.
-        outside: see :func:`option_kinds`.
+        values: see :func:`option_kinds`.
     """
     of_parts = (
         entry
-        for name, kind in option_kinds(outside).items()
+        for name, kind in option_kinds(values or {}).items()
         for entry in parameters(kind, prefix_of(name), preset.options.get(name))
     )
     return (*parameters(CEMConfig, defaults=preset), *of_parts)
@@ -70,16 +82,7 @@ def planner_config(values: Mapping[str, Any]) -> CEMConfig:
 
 def plain_settings(config: CEMConfig) -> dict[str, Plain]:
     """The way back: every value in plain form, from which :func:`planner_config` makes equal settings."""
-    outside = {choice: getattr(config, choice) for choice in _CHOICES}
-    found = planner_parameters(config, outside)
+    chosen = {choice: getattr(config, choice) for choice in _CHOICES}
+    known = {entry.name: entry.default for entry in planner_parameters(config, chosen)}
+    found = planner_parameters(config, {**chosen, "sum.terms": known["sum.terms"]})
     return {entry.name: entry.default for entry in found if entry.default is not None}
-
-
-def check_parts(config: CEMConfig, of: Iterable[str] = tuple(_CHOICES)) -> None:
-    """Refuse choices that name no part, so that a node says so when it is configured and not in its first plan.
-
-    Raises:
-        PartError: a part cannot be used; the message says why.
-    """
-    for choice in of:
-        _CHOICES[choice].part(getattr(config, choice))

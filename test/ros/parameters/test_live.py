@@ -31,6 +31,7 @@ class Thing:
     samples: int = option(4, "How many.", low=2, live=True)
     elites: int = option(2, "How many are kept.", low=1, live=True)
     device: str = option("cpu", "Where it runs.")
+    method: str = option("fast", "How it works.", choices=("fast", "exact"), open_choices=True, live=True)
 
     def __post_init__(self) -> None:
         check_options(self)
@@ -93,6 +94,13 @@ def test_static_ones_wait_until_they_may_change(running: Running) -> None:
     assert running.set(device="cuda") == "device cannot change now: it is running"
     running.locked = ""
     assert running.set(device="cuda") == ""
+
+
+def test_code_from_outside_waits_until_it_may_be_chosen(running: Running) -> None:
+    assert running.set(method="exact") == ""
+    assert running.set(method="my_package:Method") == "method cannot change now: it is running"
+    running.locked = ""
+    assert running.set(method="my_package:Method") == ""
 
 
 def test_ranges_with_one_end_are_described() -> None:

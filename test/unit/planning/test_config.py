@@ -17,7 +17,7 @@ from vjepa_mpc.planning import PRESETS, CEMConfig, Objective, Predicted, plain_s
 from vjepa_mpc.planning.objectives.effort import Effort
 from vjepa_mpc.planning.objectives.sum import WeightedSum
 from vjepa_mpc.planning.optimisers.gradient import Gradient
-from vjepa_mpc.planning.settings import check_parts, planner_parameters
+from vjepa_mpc.planning.settings import planner_parameters
 from vjepa_mpc.planning.updates.mppi import MPPI
 from vjepa_mpc.registry import PartError
 
@@ -130,14 +130,24 @@ def test_a_part_from_outside_brings_its_parameters(outside: str) -> None:
 
 
 def test_choices_that_name_no_part_are_found_before_the_first_plan(outside: str) -> None:
-    check_parts(CEMConfig(objective=outside))
+    planner_config({"objective": outside})
     with pytest.raises(PartError, match="has no Nothing"):
-        check_parts(CEMConfig(objective="my_objectives:Nothing"))
+        planner_config({"objective": "my_objectives:Nothing"})
+    with pytest.raises(PartError, match="there is no objective 'l11': did you mean l1"):
+        planner_config({"objective": "sum", "sum.terms": "l11=1.0"})
+
+
+def test_a_term_from_outside_brings_its_parameters(outside: str) -> None:
+    terms = f"l1=1.0, {outside}=0.5"
+    assert "keep_level.weight" in {entry.name for entry in planner_parameters(CEMConfig(), {"sum.terms": terms})}
+    found = planner_config({"objective": "sum", "sum.terms": terms, "keep_level.weight": 2.5})
+    assert found.options[outside] == KeepLevel.Options(weight=2.5)
+    assert planner_config(plain_settings(found)) == found
 
 
 def test_texts_of_terms_are_read_and_refused_by_name() -> None:
-    found = planner_config({"objective": "sum", "sum.terms": "l1=1, my.module:Own=-0.5, effort = 2e-2"})
-    assert found.options["sum"] == WeightedSum.Options(terms=(("l1", 1.0), ("my.module:Own", -0.5), ("effort", 0.02)))
+    found = planner_config({"objective": "sum", "sum.terms": "l1=1, l2=-0.5, effort = 2e-2"})
+    assert found.options["sum"] == WeightedSum.Options(terms=(("l1", 1.0), ("l2", -0.5), ("effort", 0.02)))
     with pytest.raises(ValueError, match=r"sum\.terms='l1, effort=1': 'l1' is not like l1=1\.0"):
         planner_config({"sum.terms": "l1, effort=1"})
     assert {entry.name for entry in parameters(Effort.Options, "effort.")} == {"effort.weight", "effort.gripper_weight"}

@@ -17,12 +17,13 @@ from vjepa_mpc.planning.parts import Setup, make_part
 Terms = tuple[tuple[str, float], ...]
 
 
-def _to_text(terms: Terms) -> str:
+def terms_to_text(terms: Terms) -> str:
+    """Such as "l1=1.0, effort=0.05"."""
     return ", ".join(f"{name}={weight!r}" for name, weight in terms)
 
 
-def _from_text(text: str) -> Terms:
-    """Terms such as "l1=1.0, effort=0.05".
+def terms_from_text(text: str) -> Terms:
+    """The way back.
 
     Raises:
         ValueError: a piece of the text is not of this form.
@@ -52,8 +53,9 @@ class WeightedSum(Objective):
         terms: tuple[tuple[str, float], ...] = option(
             (("l1", 1.0),),
             "With the objective sum: objectives and their weights, such as 'l1=1.0, effort=0.05'.",
-            to_plain=_to_text,
-            from_plain=_from_text,
+            open_choices=True,
+            to_plain=terms_to_text,
+            from_plain=terms_from_text,
         )
 
         def __post_init__(self) -> None:
@@ -62,11 +64,11 @@ class WeightedSum(Objective):
             names = [name for name, _ in self.terms]
             if not names or len(set(names)) < len(names) or "sum" in names:
                 raise ValueError(
-                    f"sum.terms='{_to_text(self.terms)}': name at least one objective, none of them twice, and not "
-                    "the sum itself"
+                    f"sum.terms='{terms_to_text(self.terms)}': name at least one objective, none of them twice, and "
+                    "not the sum itself"
                 )
             if not all(math.isfinite(weight) for _, weight in self.terms):
-                raise ValueError(f"sum.terms='{_to_text(self.terms)}': use finite weights")
+                raise ValueError(f"sum.terms='{terms_to_text(self.terms)}': use finite weights")
 
     def __init__(self, options: Options) -> None:
         self._options = options
