@@ -15,9 +15,15 @@ from vjepa_mpc.controller.step import Observation, Step
 from vjepa_mpc.geometry.cartesian import CartesianPose
 from vjepa_mpc.images import ImageError, image_to_rgb
 from vjepa_mpc.loop.job_queue import JobQueue
+from vjepa_mpc.planning.checks import NotFiniteError
 from vjepa_mpc.planning.compute.ranks import RankLostError
 from vjepa_mpc.safety.reasons import Reason
 
+_REASONS: dict[type[Exception], Reason] = {
+    ImageError: Reason.IMAGE_UNREADABLE,
+    RankLostError: Reason.RANK_LOST,
+    NotFiniteError: Reason.PLAN_INVALID,
+}
 _LONG = 3600.0  # seconds; a thread that only does jobs has no period
 
 
@@ -86,9 +92,7 @@ class Failure:
     @property
     def reason(self) -> Reason:
         """What the supervisor calls it."""
-        if isinstance(self.error, ImageError):
-            return Reason.IMAGE_UNREADABLE
-        return Reason.RANK_LOST if isinstance(self.error, RankLostError) else Reason.PLANNER_EXCEPTION
+        return next((name for kind, name in _REASONS.items() if isinstance(self.error, kind)), Reason.PLANNER_EXCEPTION)
 
     def __str__(self) -> str:
         return f"{type(self.error).__name__}: {self.error}"

@@ -17,11 +17,7 @@ import torch.multiprocessing as mp
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 
 from support.node_ranks import actions, save_actions, save_failure, start
-from vjepa_mpc.images import ImageError
-from vjepa_mpc.loop.worker import Failure
-from vjepa_mpc.planning import RankLostError
 from vjepa_mpc.ros.planner import ranks as node_ranks
-from vjepa_mpc.safety.reasons import Reason
 
 pytestmark = [
     pytest.mark.ros,
@@ -52,12 +48,6 @@ def test_two_processes_take_the_steps_of_one(tmp_path: Path, port: int) -> None:
 def test_a_lost_process_is_named_and_does_not_hang(tmp_path: Path, port: int) -> None:
     on_two_processes(save_failure, tmp_path, port)
     assert "rank 0 of 2 lost another rank while planning" in (tmp_path / "found").read_text()
-
-
-def test_failures_have_names() -> None:
-    assert Failure(error=RankLostError("gone")).reason is Reason.RANK_LOST
-    assert Failure(error=ImageError("torn")).reason is Reason.IMAGE_UNREADABLE
-    assert Failure(error=RuntimeError("boom")).reason is Reason.PLANNER_EXCEPTION
 
 
 def test_without_torchrun_there_is_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
