@@ -37,7 +37,7 @@ faults: build  ## the fault suite alone; results/faults.md and faults.json
 
 MINUTES ?= 10
 soak: build  ## goals in a loop with random faults: MINUTES=n SEED=n; results/soak.md and soak.json
-	@$(IN_ENV) python test/system/soak.py --minutes $(MINUTES) --seed $(or $(SEED),0)
+	@$(IN_ENV) python test/system/faults/soak.py --minutes $(MINUTES) --seed $(or $(SEED),0)
 
 BENCHMARKS = rollout plan quality loop growth
 BENCH = $(BENCHMARKS)
