@@ -7,4 +7,4 @@ import pkgutil
 # The ROS interfaces (vjepa_mpc.srv, .action, .msg) are generated into another folder of the same package name.
 __path__ = pkgutil.extend_path(__path__, __name__)
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
