@@ -2,13 +2,15 @@
 
 The file has one action a line, as ``numpy.savetxt`` writes it: dx dy dz (metres), drx dry drz (radians), dg (change of
 closedness), robot base frame. What the goal shows does not matter; setting one starts the replay.
+
+In ROS, with this folder on PYTHONPATH: the parameters ``controller: replay_controller:ReplayController`` and
+``replay_controller.path: /home/me/actions.txt``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ import torch
 from vjepa_mpc.controller.interface import Controller, CurrentGoal
 from vjepa_mpc.controller.step import Observation, Step
 from vjepa_mpc.geometry.pose import next_pose
+from vjepa_mpc.options import option
 
 
 @dataclass(eq=False)
@@ -30,8 +33,18 @@ class Replay:
 class ReplayController(Controller):
     """Proposes the actions of a file one after the other."""
 
-    def __init__(self, path: Path) -> None:
-        self._actions = np.loadtxt(path, ndmin=2)
+    @dataclass(frozen=True, kw_only=True)
+    class Options:
+        """What is replayed."""
+
+        path: str = option("", "File of the actions that are replayed.")
+
+        def __post_init__(self) -> None:
+            if not self.path:
+                raise ValueError("replay_controller.path='': give the file of the actions")
+
+    def __init__(self, options: Options) -> None:
+        self._actions = np.loadtxt(options.path, ndmin=2)
         self._goal: CurrentGoal[Replay] = CurrentGoal()
 
     @property

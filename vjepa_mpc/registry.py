@@ -44,10 +44,11 @@ class Registry(Generic[T]):
         kind: what every part is a subclass or an instance of. A class from outside need not inherit from it; it has to
             offer all that is abstract in it.
         what: what messages call one of them, such as "objective".
+        derived: a class from outside has to inherit from ``kind``, whose other methods are called, too.
     """
 
-    def __init__(self, package: str, kind: type[Any], what: str) -> None:
-        self._package, self._kind, self.what = package, kind, what
+    def __init__(self, package: str, kind: type[Any], what: str, *, derived: bool = False) -> None:
+        self._package, self._kind, self.what, self._derived = package, kind, what, derived
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -100,11 +101,14 @@ class Registry(Generic[T]):
         missing = sorted(
             wanted for wanted in getattr(self._kind, "__abstractmethods__", ()) if not _offers(value, wanted)
         )
-        fits = isinstance(value, (self._kind, type))
-        if not fits or missing:
-            lacks = f"it lacks {', '.join(missing)}" if missing else f"it is a {type(value).__name__}"
-            where = f"{self._kind.__module__}.{self._kind.__qualname__}"
-            raise PartError(f"{name!r} is no {self.what}: {lacks}; see {where}")
+        where = f"{self._kind.__module__}.{self._kind.__qualname__}"
+        faults = [f"it lacks {', '.join(missing)}"] if missing else []
+        if not isinstance(value, (self._kind, type)):
+            faults = faults or [f"it is a {type(value).__name__}"]
+        elif self._derived and isinstance(value, type) and not issubclass(value, self._kind):
+            faults.append(f"it is not derived from {self._kind.__name__}")
+        if faults:
+            raise PartError(f"{name!r} is no {self.what}: {' and '.join(faults)}; see {where}")
         return value
 
 
@@ -160,7 +164,8 @@ def _places(package: str) -> Iterable[str]:
 
 
 def _offers(value: Any, wanted: str) -> bool:
-    """Whether a class, or an object, defines the method; every class can be called, which does not count."""
+    """Whether a class, or an object, defines a method or property; every class can be called, which does not count."""
     kind = value if isinstance(value, type) else type(value)
-    found = (vars(base).get(wanted) for base in kind.__mro__)
-    return any(callable(each) or isinstance(each, classmethod | staticmethod) for each in found)
+    found = next((vars(base)[wanted] for base in kind.__mro__ if wanted in vars(base)), None)
+    defines = callable(found) or isinstance(found, classmethod | staticmethod | property)
+    return defines and not getattr(found, "__isabstractmethod__", False)

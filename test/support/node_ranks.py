@@ -11,6 +11,7 @@ import torch
 
 from vjepa_mpc.controller.assembly import make_controller
 from vjepa_mpc.controller.step import Observation
+from vjepa_mpc.controller.visual_mpc import VisualMPC
 from vjepa_mpc.goals.endings.budget import Budget
 from vjepa_mpc.goals.sub_goal import SubGoal
 from vjepa_mpc.planning import RankLostError, Ranks
@@ -40,6 +41,7 @@ def actions(ranks: Ranks | None) -> np.ndarray:
         action_rotation=chosen.action_rotation,
         ranks=ranks,
     )
+    assert isinstance(mpc, VisualMPC)
     mpc.set_goals([SubGoal(image=there, endings=(Budget(steps=5),))])
     return np.stack([mpc.step(Observation(image=here, pose=POSE)).actions[0] for _ in range(2)])
 

@@ -1,18 +1,23 @@
-"""A controller with its world model, as a node's settings ask for it, on this process or on several."""
+"""A controller, and the world model if it needs one, as a node's settings ask for it; on one process or on several."""
 
 from __future__ import annotations
 
+import logging
 import os
+import time
 from dataclasses import dataclass, replace
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import torch
 
+from vjepa_mpc.controller.choices import CONTROLLERS, DEFAULT
 from vjepa_mpc.controller.gripper import GripperSettings
-from vjepa_mpc.controller.visual_mpc import VisualMPC
-from vjepa_mpc.options import check_options, option
+from vjepa_mpc.controller.interface import Controller
+from vjepa_mpc.controller.setup import Setup
+from vjepa_mpc.options import check_options, group, option
 from vjepa_mpc.planning import AgreementBounds, CEMConfig, Ranks, admit_quantised
+from vjepa_mpc.registry import PartOptions
 from vjepa_mpc.worldmodel import (
     QUANTISATIONS,
     Crop,
@@ -24,6 +29,33 @@ from vjepa_mpc.worldmodel import (
     resolve_dtype,
     tune_process,
 )
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControllerChoice:
+    """Which controller, and its own options.
+
+    Attributes:
+        options: an instance of the controller's ``Options``; None when it has none.
+
+    Raises:
+        PartError: there is no such controller, or the class is none; see :class:`Controller`.
+    """
+
+    controller: str = option(
+        DEFAULT,
+        "What proposes the actions. Parameters of the planner and of the world model have no effect on a controller "
+        "that does not use them.",
+        choices=lambda: CONTROLLERS.names,
+        open_choices=True,
+    )
+    options: Any = group(PartOptions(CONTROLLERS, "controller"))
+
+    def __post_init__(self) -> None:
+        check_options(self)
+        CONTROLLERS.part(self.controller)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,8 +102,10 @@ def make_controller(
     gripper: GripperSettings,
     action_rotation: np.ndarray,
     ranks: Ranks | None = None,
-) -> VisualMPC:
-    """Load the world model, on all ranks, and put the controller around it.
+    controller: str = DEFAULT,
+    options: Any = None,
+) -> Controller:
+    """Make the controller; the world model is loaded, on all ranks, if the controller asks for it.
 
     Args:
         chosen: the world model.
@@ -80,12 +114,37 @@ def make_controller(
         gripper: how planned closedness becomes commands.
         action_rotation: [3, 3] from the axes of the model's actions to the robot's.
         ranks: the processes that share the planning.
+        controller: which one; see :class:`ControllerChoice`.
+        options: an instance of the controller's ``Options``; None for their defaults, or when it has none.
 
     Raises:
+        PartError: there is no such controller.
         CheckpointError: the file cannot be used.
         ValueError: there is no such device.
         RankLostError: a process that shares the planning is gone.
     """
+    kind = CONTROLLERS.part(controller)
+    if options is None and hasattr(kind, "Options"):
+        options = kind.Options()
+    setup = Setup(
+        load_world_model=lambda: _load_on_all_ranks(chosen, planner, agreement, ranks),
+        planner=planner,
+        gripper=gripper,
+        action_rotation=action_rotation,
+        crop=chosen.crop,
+        seed=chosen.seed,
+        ranks=ranks,
+    )
+    made: Controller = kind.make(setup, options)
+    return made
+
+
+def _load_on_all_ranks(
+    chosen: ModelSettings, planner: CEMConfig, agreement: AgreementBounds, ranks: Ranks | None
+) -> VJEPAWorldModel:
+    """The world model; quantised, if plans stay the same."""
+    logger.info("loading the world model %s", chosen.checkpoint or bundled_model_path())
+    started = time.monotonic()
     model = exact = _load(chosen)
     if chosen.dtype in QUANTISATIONS:
         model = admit_quantised(exact, chosen.dtype, planner, agreement)
@@ -95,15 +154,8 @@ def make_controller(
         ranks.meet()  # loading may take longer than a rank may be silent in a plan
     if chosen.compile:
         compile_rollouts(model)
-    return VisualMPC(
-        model,
-        planner,
-        crop=chosen.crop,
-        gripper=gripper,
-        action_rotation=action_rotation,
-        seed=chosen.seed,
-        ranks=ranks,
-    )
+    logger.info("world model loaded in %.1f s", time.monotonic() - started)
+    return model
 
 
 def load_model(settings: ModelSettings) -> VJEPAWorldModel:

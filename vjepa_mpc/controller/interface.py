@@ -1,7 +1,8 @@
 """What the control loop and the planning thread know of a controller: it proposes, they accept, it commits.
 
 A controller is one class. Visual MPC is one, the moves of a camera calibration are another, and
-``examples/replay_controller.py`` is a third.
+``examples/replay_controller.py`` is a third. The parameter ``controller`` chooses one (see
+:mod:`~vjepa_mpc.controller.choices`).
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
+from vjepa_mpc.controller.setup import Setup
 from vjepa_mpc.controller.step import Observation, Step
+from vjepa_mpc.planning import CEMConfig
 
 G = TypeVar("G")
 
@@ -30,7 +33,20 @@ class Controller(ABC):
 
     Threads: goals are set and cleared from any thread at any time, also while a proposal is being computed; that must
     return at once. All other methods are called on one thread, the planning thread, one at a time.
+
+    A controller's own options are the fields of a dataclass ``Options`` inside it, as for every part that a parameter
+    chooses. One that has a planner may also be a :class:`HasPlanner`.
     """
+
+    @classmethod
+    def make(cls, setup: Setup, options: Any = None) -> Controller:
+        """The controller that a node uses: if not overridden, ``cls(options)``, or ``cls()`` without ``Options``.
+
+        Args:
+            setup: what the node's settings say; also loads the world model, for those that ask for it.
+            options: an instance of ``Options``; None when it has none.
+        """
+        return cls() if options is None else cls(options)  # type: ignore[call-arg]  # of the classes derived from this
 
     @property
     @abstractmethod
@@ -82,6 +98,18 @@ class Controller(ABC):
     def warm_up(self) -> float:
         """Do everything once before time matters; returns the seconds it took. Changes no later proposal."""
         return 0.0
+
+
+@runtime_checkable
+class HasPlanner(Protocol):
+    """A controller that takes changes of the planner's live parameters; those that do not are not told of any.
+
+    Attributes:
+        planner_config: settings of the planner. Any thread may replace them at any time; what is set holds from the
+            next proposal on.
+    """
+
+    planner_config: CEMConfig
 
 
 class CurrentGoal(Generic[G]):

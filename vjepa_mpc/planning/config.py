@@ -6,7 +6,7 @@ import functools
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, is_dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 from vjepa_mpc.options import check_options, option
 from vjepa_mpc.planning.pins import FrozenDict, checked_pins, pins_from_text, pins_to_text
@@ -18,7 +18,6 @@ FOLDERS = ("optimisers", "samplers", "updates", "objectives")
 """Folders of parts that the settings choose from."""
 
 _FORMER_KEYWORDS = {"deadline": "time_budget", "execute": "selection", "temperature": "options['mppi']"}
-_WHOLE_NUMBERS = ("rollout", "samples", "topk", "cem_steps", "micro_batch", "close_gripper")
 T = TypeVar("T")
 
 
@@ -137,14 +136,14 @@ class CEMConfig:
     # Other methods (iCEM is arXiv 2008.06389).
     optimiser: str = option(
         "cem",
-        "Method of the search: cem, or gradient, which goes on from cem's best candidates by gradient descent.",
+        "Method of the search.",
         choices=_parts("optimisers"),
         open_choices=True,
         live=True,
     )
     objective: str = option(
         "l1",
-        "What is minimised: how far the predicted latents are from the goal's, or another energy.",
+        "What is minimised: the energy of predicted latents, given the goal's.",
         choices=_parts("objectives"),
         open_choices=True,
     )
@@ -158,7 +157,7 @@ class CEMConfig:
     )
     sampling: str = option(
         "gaussian",
-        "How candidates are drawn: gaussian, antithetic (each with its mirror image) or sobol (evenly spread).",
+        "How candidates are drawn.",
         choices=_parts("samplers"),
         open_choices=True,
         live=True,
@@ -173,7 +172,7 @@ class CEMConfig:
     )
     update: str = option(
         "cem",
-        "What the next distribution is fitted to: the elites (cem), or all candidates by weight (mppi).",
+        "How the next distribution is fitted to the candidates and their energies.",
         choices=_parts("updates"),
         open_choices=True,
         live=True,
@@ -262,7 +261,7 @@ class CEMConfig:
         object.__setattr__(self, "options", _checked_options(self.options))
 
     def _check_whole_numbers(self) -> None:
-        for name in _WHOLE_NUMBERS:
+        for name in _whole_numbers():
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
                 raise ValueError(f"{name}={value}: use a whole number")
@@ -295,6 +294,12 @@ class CEMConfig:
         drawn = sum(self.samples_of(iteration) for iteration in range(self.cem_steps))
         extra = (self.cem_steps if self.mean_candidate else 0) + (1 if self.selection == "best" else 0)
         return (drawn + extra) * self.rollout
+
+
+@functools.cache
+def _whole_numbers() -> tuple[str, ...]:
+    """The fields that are declared as whole numbers, or as these or None."""
+    return tuple(name for name, kind in get_type_hints(CEMConfig).items() if kind in (int, int | None))
 
 
 def _checked_options(options: Mapping[str, object]) -> FrozenDict:

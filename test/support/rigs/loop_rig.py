@@ -19,6 +19,7 @@ from geometry_msgs.msg import PoseStamped, TwistStamped
 from sensor_msgs.msg import Image, JointState
 from vjepa_mpc.msg import PlanStatus
 
+from vjepa_mpc.controller.interface import Controller
 from vjepa_mpc.controller.step import Step
 from vjepa_mpc.controller.visual_mpc import VisualMPC
 from vjepa_mpc.goals.endings.budget import Budget
@@ -126,13 +127,20 @@ def stamp() -> Time:
 class LoopRig:
     """The loop, the arm and the camera. The arm's messages pass through the functions in ``alter``."""
 
-    def __init__(self, built: Settings, *, obedience: float = 1.0, mpc_type: type[VisualMPC] = VisualMPC) -> None:
+    def __init__(
+        self,
+        built: Settings,
+        *,
+        obedience: float = 1.0,
+        mpc_type: type[VisualMPC] = VisualMPC,
+        controller: Controller | None = None,
+    ) -> None:
         self.settings, self.obedience = built, obedience
         self.node, self.model = FakeNode(), PointMassWorldModel()
         self.position, self.finger = START.copy(), 0.04
         self.velocity = np.zeros(3)
         self.alter: dict[str, Callable[[Any], Any]] = {}
-        self.mpc = mpc_type(self.model, built.planner, gripper=built.gripper)
+        self.mpc = controller or mpc_type(self.model, built.planner, gripper=built.gripper)
         self.inputs, self.outputs = Inputs(self.node, built), Outputs(self.node, built)
         self.loop = ControlLoop(built.loop, self.mpc, self.inputs, self.outputs, self, time.time)
         self.status: PlanStatus | None = None

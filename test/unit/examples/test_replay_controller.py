@@ -25,7 +25,7 @@ def controller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Controller:
     monkeypatch.setitem(sys.modules, "replay_controller", module)
     spec.loader.exec_module(module)
     np.savetxt(tmp_path / "actions.txt", np.pad(MOVES, ((0, 0), (0, 4))))
-    return module.ReplayController(tmp_path / "actions.txt")
+    return module.ReplayController(module.ReplayController.Options(path=str(tmp_path / "actions.txt")))
 
 
 @pytest.mark.parametrize("pipelined", [False, True], ids=["blocking", "pipelined"])

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from vjepa_mpc.controller.assembly import ModelSettings
+from vjepa_mpc.controller.assembly import ControllerChoice, ModelSettings
 from vjepa_mpc.controller.gripper import GripperSettings
 from vjepa_mpc.geometry.gripper_joint import GripperJoint
 from vjepa_mpc.geometry.limits import MotionLimits, WorkspaceBox
@@ -101,6 +101,7 @@ class Settings:
         choices=lambda: tuple(PRESETS),
         title="World model",
     )
+    controller: ControllerChoice = group(ControllerChoice)
     model: ModelSettings = group(ModelSettings)
     agreement: AgreementBounds = group(AgreementBounds, "agreement.")
     autostart: bool = option(True, "Configure and activate the node at start, without a lifecycle manager.")
@@ -109,14 +110,14 @@ class Settings:
     topics: Topics = group(Topics, "topics.", "Topics")
     output: str = option(
         "pose",
-        "Set-points as poses (PoseStamped), or as velocities for servo controllers (TwistStamped).",
+        "How set-points are published; it decides the type of their messages.",
         choices=lambda: OUTPUTS.names,
         open_choices=True,
     )
     output_options: Any = group(PartOptions(OUTPUTS, "output"))
     gripper_output: str = option(
         "commands",
-        "Finger positions on a topic (Float64MultiArray), or as goals of an action (control_msgs/GripperCommand).",
+        "How the gripper is commanded; it decides the type of the messages.",
         choices=lambda: GRIPPER_OUTPUTS.names,
         open_choices=True,
     )

@@ -10,13 +10,13 @@ and moves (:mod:`~vjepa_mpc.loop.control_loop`); the planner's, which computes; 
 from __future__ import annotations
 
 import sys
-import time
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from vjepa_mpc.controller.assembly import make_controller
-from vjepa_mpc.controller.visual_mpc import VisualMPC
+from vjepa_mpc.controller.choices import DEFAULT
+from vjepa_mpc.controller.interface import Controller, HasPlanner
 from vjepa_mpc.loop.control_loop import ControlLoop
 from vjepa_mpc.planning import Ranks
 from vjepa_mpc.ros.common import process
@@ -29,7 +29,6 @@ from vjepa_mpc.ros.planner.ranks import joined, plan_along
 from vjepa_mpc.ros.planner.reach_action import ReachAction
 from vjepa_mpc.ros.planner.services import Services
 from vjepa_mpc.ros.planner.wiring import Wiring, require_interfaces
-from vjepa_mpc.worldmodel import bundled_model_path
 
 DIAGNOSTICS_PERIOD = 1.0  # seconds
 STOP_TIMEOUT = 3.0  # seconds; ros2 launch escalates to SIGTERM after five
@@ -42,7 +41,7 @@ class PlannerNode(LifecycleNode):
         super().__init__("planner_node")
         self._ranks = ranks
         self._wiring: Wiring | None = None
-        self._controller: VisualMPC | None = None
+        self._controller: Controller | None = None
         self._ending = False
         self._settings = declare(self, self._lock_reason, self._on_settings)
         self._goals = GoalSetter(
@@ -123,29 +122,28 @@ class PlannerNode(LifecycleNode):
         self._close()
         return super().on_shutdown(state)
 
-    def _make_controller(self, settings: Settings) -> VisualMPC | None:
-        """The controller with its world model; None, with the error in the log, when it cannot be made."""
-        log = self.get_logger()
-        log.info(f"loading the world model {settings.model.checkpoint or bundled_model_path()}")
-        started = time.monotonic()
+    def _make_controller(self, settings: Settings) -> Controller | None:
+        """The controller; None, with the error in the log, when it cannot be made."""
+        log, choice = self.get_logger(), settings.controller
         try:
             require_interfaces(settings)
-            controller = make_controller(
+            return make_controller(
                 settings.model,
                 planner=settings.planner,
                 agreement=settings.agreement,
                 gripper=settings.gripper,
                 action_rotation=settings.action_rotation,
                 ranks=self._ranks,
+                controller=choice.controller,
+                options=choice.options,
             )
         except MissingInterfaceError as error:
             log.error(f"not configured: {error}")
             return None
         except Exception as error:  # rclpy drops exceptions of transitions without a word
-            log.error(f"cannot load the world model: {error}")
+            making = f"make the controller {choice.controller}"
+            log.error(f"cannot {'load the world model' if choice.controller == DEFAULT else making}: {error}")
             return None
-        log.info(f"world model loaded in {time.monotonic() - started:.1f} s")
-        return controller
 
     def _warm_up(self, loop: ControlLoop) -> bool:
         """Plan once before time matters; False, with the error in the log, when the model cannot."""
@@ -179,8 +177,8 @@ class PlannerNode(LifecycleNode):
         return "" if self._wiring is None else configured
 
     def _on_settings(self, settings: Settings) -> None:
-        controller = self._controller
-        if controller is not None:
+        controller: object = self._controller
+        if isinstance(controller, HasPlanner):
             controller.planner_config = settings.planner
 
     def _publish_diagnostics(self) -> None:
