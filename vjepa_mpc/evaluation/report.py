@@ -9,13 +9,7 @@ from typing import Any
 import numpy as np
 
 from vjepa_mpc.evaluation.statistics import median_interval, share_within, wilson_interval
-
-#: What a distance means, by task.
-DISTANCES = {
-    "reach": "gripper to goal",
-    "gripper": "gripper to where it was",
-    "pick_place": "block to target",
-}
+from vjepa_mpc.sim.tasks import TASKS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +19,7 @@ class EpisodeRecord:
     Attributes:
         episode: its number; with the evaluation's seed it determines start and goal.
         success: by the task's definition.
-        start_distance, final_distance: see `DISTANCES`.
+        start_distance, final_distance: as the task's ``distance_means`` says.
         final_closedness: of the gripper, 0 open to 1 closed.
         steps: actions taken; None where they were not counted (the oracle).
         replan_seconds: time from image to action, one entry an action; empty for the baselines.
@@ -84,7 +78,7 @@ def table(task: str, summaries: Mapping[str, Mapping[str, Any]], episodes: int) 
     rows = [header, *(_row(name, summary) for name, summary in summaries.items())]
     widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
     lines = [_line(row, widths) for row in rows]
-    title = f"{task}: {episodes} episodes; distance ({DISTANCES[task]}) in cm, final"
+    title = f"{task}: {episodes} episodes; distance ({TASKS.part(task).distance_means}) in cm, final"
     return "\n".join([title, lines[0], "-" * len(lines[0]), *lines[1:]])
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +15,8 @@ import pytest
 from vjepa_mpc.evaluation import calibrate_sim, compare_endings, evaluate
 from vjepa_mpc.evaluation.episodes import episode_generator
 from vjepa_mpc.evaluation.report import EpisodeRecord, summarise, table
+from vjepa_mpc.sim.tasks.reach import ReachTask
+from vjepa_mpc.tools.demo.report import Episode, save_plot
 from vjepa_mpc.worldmodel import build_world_model, save_world_model
 
 TINY = {
@@ -22,6 +26,13 @@ TINY = {
     "encoder": {"embed_dim": 12, "depth": 1, "num_heads": 1},
     "predictor": {"embed_dim": 12, "predictor_embed_dim": 12, "depth": 1, "num_heads": 1},
 }
+
+
+class Pour(ReachTask):
+    """From outside."""
+
+    distance_means = "cup to bowl"
+    reached_within = 0.04
 
 
 def _record(episode: int, final: float, replan: tuple[float, ...] = (0.3,)) -> EpisodeRecord:
@@ -52,6 +63,30 @@ def test_table_has_a_row_each_and_lines_up() -> None:
     assert "reach: 1 episodes" in title and "replan" in header
     assert len(rows) == 2 and {len(line) for line in (header, *rows)} == {len(rule)}
     assert "100 %" in rows[0] and "0.30 s" in rows[0] and rows[1].startswith("no motion")
+
+
+def test_a_task_from_outside_says_itself_what_its_distance_means(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "own_tasks", sys.modules[__name__])
+    title = table("own_tasks:Pour", {"model": summarise([_record(0, 0.01)])}, 1).splitlines()[0]
+    assert title == "own_tasks:Pour: 1 episodes; distance (cup to bowl) in cm, final"
+
+
+def test_the_demo_draws_the_distance_as_the_task_means_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "own_tasks", sys.modules[__name__])
+    drawn: list[str] = []
+    axes = pytest.importorskip("matplotlib.axes", reason="matplotlib is not installed").Axes
+    for method in ("set_ylabel", "annotate"):
+        real = getattr(axes, method)
+
+        def noted(self: Any, text: str, *rest: Any, _real: Any = real, **more: Any) -> Any:
+            drawn.append(text)
+            return _real(self, text, *rest, **more)
+
+        monkeypatch.setattr(axes, method, noted)
+    episode = Episode(index=0, start_distance=0.2, times=[0.0, 1.0], distances=[0.2, 0.05])
+    save_plot(tmp_path / "pour.png", "own_tasks:Pour", [episode])
+    assert (tmp_path / "pour.png").stat().st_size > 0
+    assert "distance, cup to bowl [cm]" in drawn and "reached: 4 cm" in drawn
 
 
 def test_episodes_are_seeded_one_by_one() -> None:

@@ -7,7 +7,7 @@ import pickle
 import sys
 from dataclasses import replace
 from types import ModuleType
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 from torch import Tensor
@@ -151,3 +151,12 @@ def test_texts_of_terms_are_read_and_refused_by_name() -> None:
     with pytest.raises(ValueError, match=r"sum\.terms='l1, effort=1': 'l1' is not like l1=1\.0"):
         planner_config({"sum.terms": "l1, effort=1"})
     assert {entry.name for entry in parameters(Effort.Options, "effort.")} == {"effort.weight", "effort.gripper_weight"}
+
+
+def test_every_field_that_is_declared_a_whole_number_refuses_others() -> None:
+    whole = {name for name, kind in get_type_hints(CEMConfig).items() if kind in (int, int | None)}
+    assert whole >= {"rollout", "samples", "topk", "cem_steps", "micro_batch", "close_gripper"}
+    for name in whole:
+        for value in (2.5, 3.0, True):
+            with pytest.raises(ValueError, match=f"{name}={value}: use a whole number"):
+                CEMConfig(**{name: value})

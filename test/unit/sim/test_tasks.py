@@ -45,7 +45,8 @@ def test_every_file_of_the_folder_is_a_task_that_tells_what_success_is():
     assert set(TASKS.names) >= {"gripper", "pick_place", "reach"}
     for name in TASKS.names:
         task = TASKS.part(name)
-        assert issubclass(task, Task) and task.success_means and 0.8 < task.promised_rate < 1.0
+        assert issubclass(task, Task) and task.success_means and task.distance_means != Task.distance_means
+        assert 0.8 < task.promised_rate < 1.0
 
 
 def test_a_task_from_outside_is_found_by_module_and_name():

@@ -20,6 +20,8 @@ class GripperTask(OnePictureTask):
     success_means = (
         "the closedness ends within 0.25 of the goal image's and the gripper within 5 cm of its place (4 steps)"
     )
+    distance_means = "gripper to where it was"
+    reached_within = 0.05
     promised_rate = 0.90
     steps = 4
 
@@ -46,5 +48,5 @@ class GripperTask(OnePictureTask):
     def outcome(self, scene: Scene) -> Outcome:
         """Success is a gripper within 0.25 of the wanted closedness and an arm within 5 cm of its place."""
         distance, closedness = self.start_distance(scene), scene.closedness
-        success = abs(closedness - self.goal_pose[6]) <= 0.25 and distance <= 0.05
+        success = abs(closedness - self.goal_pose[6]) <= 0.25 and distance <= self.reached_within
         return Outcome(success=bool(success), distance=distance, closedness=closedness)

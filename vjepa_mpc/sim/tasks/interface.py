@@ -40,7 +40,7 @@ class Outcome:
 
     Attributes:
         success: as the task's ``success_means`` says.
-        distance: metres between what the task moves (the arm, or the block) and its goal.
+        distance: metres, as the task's ``distance_means`` says.
         closedness: of the gripper, 0 open … 1 closed.
     """
 
@@ -95,10 +95,14 @@ class Task(ABC):
         block_position: [2] metres, where the block lies at the start.
         block_yaw: radians, how it is turned.
         success_means: when an episode counts as a success, in words for the command line's help.
+        distance_means: from what to what a distance is measured, in words for tables and plots.
+        reached_within: metres; the greatest distance of a success.
         promised_rate: success rate that the bundled model is promised to reach; 0 for no promise.
     """
 
     success_means: ClassVar[str] = ""
+    distance_means: ClassVar[str] = "to the goal"
+    reached_within: ClassVar[float] = 0.025
     promised_rate: ClassVar[float] = 0.0
 
     start_pose: np.ndarray

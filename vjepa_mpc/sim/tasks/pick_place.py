@@ -13,7 +13,6 @@ from vjepa_mpc.sim.moves import down_pose
 from vjepa_mpc.sim.tasks.interface import Outcome, Phase, Scene, Task, TaskGoal, run_phase
 
 GRASP_HEIGHT = 0.027
-PLACED_WITHIN = 0.025
 RELEASED_BELOW = 0.25  # closedness
 
 _RESTING_WITHIN = 0.006  # metres of height: a block that leans or hangs is not placed
@@ -27,6 +26,7 @@ class PickPlaceTask(Task):
         "the block rests on the table within 2.5 cm of its target and the gripper is open (eight sub-goal images with "
         "step budgets 4, 4, 3, 4, 5, 4, 3, 3; block anywhere in the workspace, turned up to 15 degrees)"
     )
+    distance_means = "block to target"
     promised_rate = 0.85
 
     target_position: np.ndarray
@@ -83,7 +83,7 @@ class PickPlaceTask(Task):
         """Success is a block resting on the table within 2.5 cm of the target, let go by the gripper."""
         distance, closedness = self.start_distance(scene), scene.closedness
         resting = abs(scene.block_pose[2] - scene.config.block_size / 2) <= _RESTING_WITHIN
-        success = distance <= PLACED_WITHIN and resting and closedness <= RELEASED_BELOW
+        success = distance <= self.reached_within and resting and closedness <= RELEASED_BELOW
         return Outcome(success=bool(success), distance=distance, closedness=closedness)
 
     def start_distance(self, scene: Scene) -> float:

@@ -18,6 +18,7 @@ class ReachTask(OnePictureTask):
     """Bring the gripper from one place to another, 10 to 25 cm away; a block lies out of the way."""
 
     success_means = "the gripper ends within 2.5 cm of the goal pose (start 10 to 25 cm away, at most 10 steps)"
+    distance_means = "gripper to goal"
     promised_rate = 0.94
     steps = 10
 
@@ -43,4 +44,4 @@ class ReachTask(OnePictureTask):
     def outcome(self, scene: Scene) -> Outcome:
         """Success is an arm within 2.5 cm of the goal."""
         distance = self.start_distance(scene)
-        return Outcome(success=distance <= 0.025, distance=distance, closedness=scene.closedness)
+        return Outcome(success=distance <= self.reached_within, distance=distance, closedness=scene.closedness)

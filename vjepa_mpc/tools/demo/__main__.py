@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from vjepa_mpc.evaluation.arguments import add_task_argument
+from vjepa_mpc.registry import PartError
 from vjepa_mpc.ros.parameters.settings import EXECUTION_MODES
 from vjepa_mpc.sim.tasks import TASKS
 from vjepa_mpc.tools.demo.episodes import Demo
@@ -32,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(
         prog="demo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    result.add_argument("--task", choices=TASKS.names, default="pick_place")
+    add_task_argument(result, default="pick_place")
     result.add_argument("--episodes", type=int, help=f"how many (default: {OTHER_EPISODES}, with pick_place 3)")
     result.add_argument("--seed", type=int, default=0, help="which starts and goals")
     result.add_argument("--arm", choices=ARMS, default="sim", help="what moves the simulated arm")
@@ -50,7 +52,13 @@ def parser() -> argparse.ArgumentParser:
 
 def main(args: Sequence[str] | None = None) -> int:
     """Entry point; exit status 0 when enough episodes succeeded, 2 when not, 1 after an error."""
-    arguments = parser().parse_args(args)
+    command = parser()
+    arguments = command.parse_args(args)
+    try:
+        TASKS.part(arguments.task)
+    except PartError as error:
+        command.error(str(error))
+    name = arguments.task.rpartition(":")[2]  # of the files
     count = arguments.episodes or DEFAULT_EPISODES.get(arguments.task, OTHER_EPISODES)
     domain = arguments.domain if arguments.domain is not None else DomainLease().domain_id
     out: Path = arguments.out
@@ -63,7 +71,7 @@ def main(args: Sequence[str] | None = None) -> int:
             parameters["checkpoint"] = arguments.checkpoint
         nodes = start_nodes(stack, out, domain, arguments.arm, parameters)
         link = stack.enter_context(DemoLink(domain))
-        video = DemoVideo(out / f"{arguments.task}.mp4")
+        video = DemoVideo(out / f"{name}.mp4")
         stack.callback(video.close)
         try:
             episodes = Demo(link, video, arguments.task, arguments.seed, count).run()
@@ -73,7 +81,7 @@ def main(args: Sequence[str] | None = None) -> int:
             print("\ninterrupted", file=sys.stderr)
             return 130
     save_json(out / "results.json", arguments.task, arguments.seed, arguments.require, episodes)
-    save_plot(out / f"{arguments.task}.png", arguments.task, episodes)
+    save_plot(out / f"{name}.png", arguments.task, episodes)
     rate = success_rate(episodes)
     print(f"\n{table(episodes)}\n")
     print(f"{rate:.0%} reached (required: {arguments.require:.0%}). Video, plot, results.json and logs: {out}/")

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from vjepa_mpc.sim.tasks import TASKS
+
 
 @dataclass(kw_only=True)
 class Episode:
-    """How one episode went. Distances in metres: of the gripper (reach) or of the block (pick_place) to the goal.
+    """How one episode went. Distances in metres, as the task's ``distance_means`` says.
 
     Attributes:
         times: seconds since the goal was set, of the curves below.
@@ -80,7 +82,8 @@ def save_plot(path: Path, task: str, episodes: Sequence[Episode]) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    what = "block to its target" if task == "pick_place" else "gripper to the goal pose"
+    kind = TASKS.part(task)
+    within = 100 * kind.reached_within  # cm
     figure, (upper, lower) = pyplot.subplots(2, 1, figsize=(9, 7), sharex=True, constrained_layout=True)
     for episode in episodes:
         style = "-" if episode.reached else "--"
@@ -92,11 +95,20 @@ def save_plot(path: Path, task: str, episodes: Sequence[Episode]) -> None:
             for change in _changes(episode):
                 upper.axvline(change, color="0.85", lw=1, zorder=0)
                 lower.axvline(change, color="0.85", lw=1, zorder=0)
-    upper.axhline(2.5, color="0.5", ls=":", lw=1)
+    upper.axhline(within, color="0.5", ls=":", lw=1)
     upper.annotate(
-        "reached: 2.5 cm", (0.995, 2.5), xycoords=("axes fraction", "data"), ha="right", va="bottom", color="0.4"
+        f"reached: {within:g} cm",
+        (0.995, within),
+        xycoords=("axes fraction", "data"),
+        ha="right",
+        va="bottom",
+        color="0.4",
     )
-    upper.set(ylabel=f"distance, {what} [cm]", ylim=(0, None), title=f"make demo TASK={task}: {_headline(episodes)}")
+    upper.set(
+        ylabel=f"distance, {kind.distance_means} [cm]",
+        ylim=(0, None),
+        title=f"make demo TASK={task}: {_headline(episodes)}",
+    )
     lower.set(
         ylabel="energy (latent L1 to the sub-goal's image)", xlabel="time since the goal was set [s]", ylim=(0, None)
     )
