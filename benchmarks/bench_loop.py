@@ -136,6 +136,7 @@ class _Setpoints(threading.Thread):
     def __init__(self) -> None:
         super().__init__(daemon=True)
         self._settings, self._over, self._times = SetpointSettings(), threading.Event(), list[float]()
+        self._measurable = threading.Event()
         self._generator = SetpointGenerator(BOX, MotionLimits(), self._settings)
 
     def run(self) -> None:
@@ -146,10 +147,13 @@ class _Setpoints(threading.Thread):
             now = time.perf_counter()
             self._generator.advance(now, pose)
             self._times.append(now)
+            if len(self._times) > 1:
+                self._measurable.set()
             due += self._settings.period
 
     def finish(self) -> np.ndarray:
-        """Stop; returns how far each interval was from the period, in seconds."""
+        """Stop after at least one interval; returns how far each interval was from the period, in seconds."""
+        self._measurable.wait()
         self._over.set()
         self.join()
         return np.abs(np.diff(self._times) - self._settings.period)

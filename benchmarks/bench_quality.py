@@ -137,7 +137,7 @@ def main() -> None:
         notes=verdict(rows),
         figure=plot(points, rows, options.reference),
         reference=options.reference,
-        endings=asdict(EARLY),
+        endings={ending.name: asdict(ending) for ending in EARLY},
     )
 
 
