@@ -12,7 +12,7 @@ import importlib.util
 import pkgutil
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Generic, TypeVar
@@ -33,6 +33,10 @@ def part_names(package: str) -> tuple[str, ...]:
 
 class PartError(ValueError):
     """There is no such part, or it does not satisfy the interface; the message says what to do."""
+
+
+class PartNotInstalledError(PartError):
+    """The part needs a package that is not installed; the message names it."""
 
 
 class Registry(Generic[T]):
@@ -60,6 +64,7 @@ class Registry(Generic[T]):
 
         Raises:
             PartError: there is none, its module cannot be imported, or it does not satisfy the interface.
+            PartNotInstalledError: it is one of the folder's, and needs a package that is not installed.
         """
         if ":" in name:
             return self._from_outside(name)
@@ -69,7 +74,43 @@ class Registry(Generic[T]):
             raise PartError(
                 f"there is no {self.what} {name!r}: {hint}use one of {', '.join(self.names)}, or MODULE:NAME"
             )
-        return self._of_file(importlib.import_module(f"{self._package}.{name}"))
+        return self._of_file(self._imported(name))
+
+    def offers(self, name: str) -> bool:
+        """Whether a name is a choice of the folder, or one that would be looked for outside."""
+        return ":" in name or name in self.names
+
+    def options(self, chosen: Sequence[str] = ()) -> Iterator[tuple[str, type[Any]]]:
+        """Names and ``Options`` of the parts that have some: those of the folder, and chosen ones from outside.
+
+        A part of the folder that needs a package that is not installed is passed over unless it is chosen.
+
+        Raises:
+            PartError: a chosen part cannot be had; the message says why.
+        """
+        for name in dict.fromkeys((*self.names, *chosen)):
+            try:
+                part = self.part(name)
+            except PartNotInstalledError:
+                if name in chosen:
+                    raise
+                continue
+            kind = getattr(part, "Options", None)
+            if kind is not None:
+                yield name, kind
+
+    def _imported(self, name: str) -> ModuleType:
+        """The module of a file of the folder."""
+        try:
+            return importlib.import_module(f"{self._package}.{name}")
+        except ImportError as error:
+            missing = (error.name or str(error)).partition(".")[0]
+            if missing == self._package.partition(".")[0]:
+                raise  # a mistake in the file: installing something would not help
+            raise PartNotInstalledError(
+                f"{self.what} {name!r} needs {missing}, which cannot be imported ({error}): install it, or choose "
+                f"another {self.what}"
+            ) from error
 
     def _of_file(self, module: ModuleType) -> Any:
         """The one public part that a file of the folder defines."""
@@ -116,9 +157,9 @@ class Registry(Generic[T]):
 class PartOptions:
     """The options of the part that a parameter chooses, for :func:`vjepa_mpc.options.group`.
 
-    Those of every part in the folder are parameters, and those of a chosen one from outside. They are called
-    ``<part>.<field>``, where a class from outside goes by its name in small letters: ``my_package.module:KeepLevel``
-    has ``keep_level.<field>``.
+    Those of every part in the folder are parameters, and those of a chosen one from outside; parts that need a package
+    that is not installed have none unless they are chosen. Parameters are called ``<part>.<field>``, where a class from
+    outside goes by its name in small letters: ``my_package.module:KeepLevel`` has ``keep_level.<field>``.
 
     Attributes:
         registry: of the parts.
@@ -131,12 +172,15 @@ class PartOptions:
     prefix: str = ""
 
     def parameters(self, values: Mapping[str, Any]) -> Iterable[Parameter]:
-        """Of all parts that may be chosen, the one from outside included that ``values`` choose."""
-        chosen = str(values.get(self.by, ""))
-        for name in (*self.registry.names, *([chosen] if ":" in chosen else [])):
-            kind = getattr(self.registry.part(name), "Options", None)
-            if kind is not None:
-                yield from options.parameters(kind, self._prefix(name))
+        """Of all parts that may be chosen, the one from outside included that ``values`` choose.
+
+        Raises:
+            PartError: ``values`` choose a part that cannot be had; the message says why.
+        """
+        name = str(values.get(self.by, ""))
+        chosen = [name] if self.registry.offers(name) else []
+        for part, kind in self.registry.options(chosen):
+            yield from options.parameters(kind, self._prefix(part))
 
     def build(self, values: Mapping[str, Any]) -> Any:
         """The chosen part's ``Options``; None when it has none."""

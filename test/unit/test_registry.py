@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from vjepa_mpc.options import option
-from vjepa_mpc.registry import PartError, PartOptions, Registry
+from vjepa_mpc.registry import PartError, PartNotInstalledError, PartOptions, Registry
 
 
 class Colour(ABC):
@@ -113,6 +113,28 @@ def test_options_of_all_parts_and_of_the_chosen_one_from_outside_are_parameters(
     assert chosen.build({"colour": own, "keep_level.depth": 0.25}) == _Depth(depth=0.25)
     assert chosen.build({"colour": "red"}).shade == 0.1
     assert chosen.build({"colour": "blue"}) is None
+
+
+@pytest.mark.parametrize("line", ["import absent_msgs.msg", "from json import absent_name"])
+def test_a_part_whose_package_is_not_installed_costs_nothing_until_it_is_chosen(
+    colours: Any, tmp_path: Path, line: str
+) -> None:
+    path = tmp_path / f"colours_of_{tmp_path.name}" / "two.py"
+    path.write_text(f"{line}\n{PART.format(module='colour_interface', name='Two', options=OPTIONS)}")
+    chosen, package = PartOptions(colours, "colour"), line.split()[1].partition(".")[0]
+    for values in ({}, {"colour": "red"}):
+        assert [each.name for each in chosen.parameters(values)] == ["red.shade"]
+    with pytest.raises(PartNotInstalledError, match=f"colour 'two' needs {package}, which cannot be imported .*choose"):
+        list(chosen.parameters({"colour": "two"}))
+    with pytest.raises(PartNotInstalledError, match=package):
+        chosen.build({"colour": "two"})
+
+
+def test_a_file_that_imports_what_its_own_package_lacks_is_never_passed_over(colours: Any, tmp_path: Path) -> None:
+    package = f"colours_of_{tmp_path.name}"
+    (tmp_path / package / "two.py").write_text(f"import {package}.absent")
+    with pytest.raises(ModuleNotFoundError, match=f"{package}.absent"):
+        list(PartOptions(colours, "colour").parameters({}))
 
 
 def test_a_prefix_replaces_the_parts_name(colours: Any, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from vjepa_mpc.controller.interface import Controller
 from vjepa_mpc.controller.step import Step
 from vjepa_mpc.loop.ports import Clock, Inputs, Listener, Publishers
 from vjepa_mpc.safety.reasons import Reason
-from vjepa_mpc.safety.samples import Now
+from vjepa_mpc.safety.samples import Now, PoseSample
 from vjepa_mpc.safety.supervisor import Decision, Supervisor
 
 PUBLISHER_CHECK_PERIOD = 0.5  # seconds between looks at who else publishes targets
@@ -39,15 +39,10 @@ class Deciding:
     def observe(self, inputs: Inputs, now: Now) -> None:
         """Show the supervisor what has come in."""
         supervisor = self.supervisor
-        image = inputs.image  # looked at before the pose, so that the pose is at least as new
-        pose, gripper = inputs.pose, inputs.gripper
-        if pose is not None:
-            supervisor.observe(pose)
-            self.pose_stamp = pose.stamp
-        if image is not None:
-            supervisor.observe(image[0])
-        if gripper is not None:
-            supervisor.observe(gripper)
+        for sample in inputs.samples:
+            supervisor.observe(sample)
+            if isinstance(sample, PoseSample):
+                self.pose_stamp = sample.stamp
         supervisor.motion_allowed(inputs.motion_allowed, inputs.motion_refusal)
         if now.steady - self._publishers_checked >= PUBLISHER_CHECK_PERIOD:
             self._publishers_checked = now.steady

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 import numpy as np
@@ -29,6 +30,13 @@ class ProposalSource(Protocol):
 
 class Inputs(Protocol):
     """The newest message of each input; attributes are replaced as a whole, by any thread, at any time."""
+
+    @property
+    def samples(self) -> Iterable[Any]:
+        """The newest sample of every input that has come, for the supervisor.
+
+        The pose is at least as new as the image, so that an image is never compared with an older pose.
+        """
 
     @property
     def image(self) -> tuple[ImageSample, Any] | None:

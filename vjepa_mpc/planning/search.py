@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from vjepa_mpc.planning.refit import Refit
 from vjepa_mpc.planning.updates.interface import Distribution, Elites, select_elites
+
+Fit = Callable[[Distribution, Tensor, Tensor, Elites], tuple[Distribution, Tensor]]
+"""From the distribution before, candidates [H, S, 4], energies [S] and elites to the next distribution and the spread
+[H, 4] of what it was fitted to."""
 
 
 class Scored(NamedTuple):
@@ -62,8 +66,14 @@ class Search:
         self.elites, self.best = Elites(*rest[:2]), Elites(*rest[2:])
         self.energies.append(self.elites.energies[0])
 
-    def advance(self, candidates: Tensor, energies: Tensor, refit: Refit) -> None:
-        """Learn from candidates [H, S, 4] and their energies [S]; at least ``topk`` of them."""
+    def advance(self, candidates: Tensor, energies: Tensor, refit: Fit) -> None:
+        """Learn from candidates [H, S, 4] and their energies [S]; at least ``topk`` of them.
+
+        Args:
+            candidates: that were predicted.
+            energies: theirs.
+            refit: how the next distribution is found; not necessarily an update rule's.
+        """
         if self.history is not None:
             self.history.append(Scored(candidates, energies))
         if self._kept:

@@ -24,7 +24,7 @@ _CHOICES: dict[str, Registry[Any]] = {
 
 
 def option_kinds(values: Mapping[str, Any]) -> dict[str, type]:
-    """The ``Options`` of every part that has some, by the part's name.
+    """The ``Options`` of every part that has some, by the part's name; see :meth:`Registry.options`.
 
     Args:
         values: plain values by name, which may choose parts from outside the package, such as
@@ -34,18 +34,15 @@ def option_kinds(values: Mapping[str, Any]) -> dict[str, type]:
         PartError: a part that is chosen cannot be used.
         ValueError: ``sum.terms`` cannot be read.
     """
-    found = {}
-    for choice, registry in _CHOICES.items():
-        for name in dict.fromkeys((*registry.names, *_chosen(choice, values))):
-            kind = getattr(registry.part(name), "Options", None)
-            if kind is not None:
-                found[name] = kind
-    return found
+    return {
+        name: kind for choice, registry in _CHOICES.items() for name, kind in registry.options(_chosen(choice, values))
+    }
 
 
 def _chosen(choice: str, values: Mapping[str, Any]) -> list[str]:
-    """Names of parts that the values of one option choose; of the folder's own, :class:`CEMConfig` says more."""
-    names = [values[choice]] if ":" in values.get(choice, "") else []
+    """Names of parts that the values of one option choose; of names that mean none, :class:`CEMConfig` says more."""
+    name = values.get(choice, "")
+    names = [name] if _CHOICES[choice].offers(name) else []
     if choice == "objective" and "sum.terms" in values:
         try:
             names += [name for name, _ in terms_from_text(values["sum.terms"])]

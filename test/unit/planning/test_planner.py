@@ -23,7 +23,6 @@ from vjepa_mpc.planning import (
     Update,
 )
 from vjepa_mpc.planning.search import Search
-from vjepa_mpc.planning.updates.interface import select_elites
 from vjepa_mpc.worldmodel import PointMassWorldModel
 
 START = torch.tensor([0.5, 0.0, 0.2, 3.14, 0.0, 0.0, 0.0])
@@ -230,16 +229,20 @@ class BestOfAll(Optimiser):
     """Random search around the best so far."""
 
     def prepare(self, setup: OptimiserSetup) -> None:
-        self.space, self.topk = setup.space, setup.config.topk
+        self.space = setup.space
 
     def propose(self, search: Search, rivals: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
         mean, std = (each[:, None] for each in search.distribution)
         return torch.cat([rivals, self.space.admit(mean + std * noise)], dim=1)
 
     def update(self, search: Search, candidates: torch.Tensor, energies: torch.Tensor) -> None:
-        search.elites = select_elites(candidates, energies, self.topk)
-        search.distribution = Distribution(search.elites.candidates[:, 0], 0.5 * search.distribution.std)
-        search.energies.append(search.elites.energies[0])
+        search.advance(candidates, energies, self.around_the_best)
+
+    @staticmethod
+    def around_the_best(
+        old: Distribution, candidates: torch.Tensor, energies: torch.Tensor, elites: Elites
+    ) -> tuple[Distribution, torch.Tensor]:
+        return Distribution(elites.candidates[:, 0], 0.5 * old.std), old.std
 
     def finish(self, search: Search, scorer: Scorer) -> torch.Tensor:
         return search.distribution.mean

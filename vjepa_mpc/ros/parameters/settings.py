@@ -26,6 +26,7 @@ from vjepa_mpc.registry import PartOptions
 from vjepa_mpc.ros.outputs.arm import OUTPUTS
 from vjepa_mpc.ros.outputs.gripper import GRIPPER_OUTPUTS
 from vjepa_mpc.ros.parameters.planner_source import PlannerSource
+from vjepa_mpc.ros.planner.inputs import InputTopics
 from vjepa_mpc.safety.config import SupervisorConfig
 
 DEFAULT_PRESET = "cpu"
@@ -36,22 +37,13 @@ Values = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Topics:
-    """Names before remapping. Only ``robot_state`` may be empty: then nobody is asked.
+class Topics(InputTopics):
+    """Names before remapping. Only a topic that is empty by default may be empty: then nobody is asked.
 
     Raises:
         ValueError: another one is empty.
     """
 
-    image: str = option(
-        "image", "Topic of the camera images; with image_transport compressed, /compressed is appended to it."
-    )
-    pose: str = option("current_pose", "Topic of the measured end effector pose (PoseStamped).")
-    joint_states: str = option("joint_states", "Topic that carries the finger joint's position (JointState).")
-    motion_allowed: str = option(
-        "~/motion_allowed", "Topic on which others say whether the arm may move (Bool); nobody has to."
-    )
-    robot_state: str = option("", "Topic of the robot's mode (franka_msgs/FrankaRobotState); empty to ask nobody.")
     target: str = option("target_pose", "Topic that set-points are published on, of the type that output says.")
     gripper: str = option(
         "gripper_position_controller/commands", "Topic or action of the gripper, as gripper_output says."
@@ -59,7 +51,7 @@ class Topics:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            if not getattr(self, field.name) and field.name != "robot_state":
+            if not getattr(self, field.name) and field.default:
                 raise ValueError(f"topics.{field.name}='': give a topic name")
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from geometry_msgs.msg import PoseStamped
 from rclpy.node import Node
@@ -12,11 +13,13 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image, JointState
 from std_msgs.msg import Bool, Float64MultiArray
 
+from vjepa_mpc.geometry.gripper_joint import GripperJoint
+from vjepa_mpc.options import option
 from vjepa_mpc.ros.common import optional_interfaces
 from vjepa_mpc.ros.common.conversions import position_of, quaternion_of, seconds
 from vjepa_mpc.ros.common.graph import describe_topic, publishers_of
-from vjepa_mpc.ros.parameters.settings import Settings
 from vjepa_mpc.ros.planner.proposals import Proposals
+from vjepa_mpc.safety.config import SupervisorConfig
 from vjepa_mpc.safety.reasons import Reason
 from vjepa_mpc.safety.samples import GripperSample, ImageSample, PoseSample, image_digest
 from vjepa_mpc.safety.sanity import check_gripper_joint
@@ -31,6 +34,45 @@ POSE_TYPE = "geometry_msgs/msg/PoseStamped"
 IMAGE_TYPES = {False: "sensor_msgs/msg/Image", True: "sensor_msgs/msg/CompressedImage"}  # compressed or not
 
 
+@dataclass(frozen=True, kw_only=True)
+class InputTopics:
+    """Names before remapping; an input whose topic is empty unless it is given is one that few robots have."""
+
+    image: str = option(
+        "image", "Topic of the camera images; with image_transport compressed, /compressed is appended to it."
+    )
+    pose: str = option("current_pose", "Topic of the measured end effector pose (PoseStamped).")
+    joint_states: str = option("joint_states", "Topic that carries the finger joint's position (JointState).")
+    motion_allowed: str = option(
+        "~/motion_allowed", "Topic on which others say whether the arm may move (Bool); nobody has to."
+    )
+    robot_state: str = option("", "Topic of the robot's mode (franka_msgs/FrankaRobotState); empty to ask nobody.")
+
+
+class InputSettings(Protocol):
+    """What of the node's settings the inputs need; :class:`~vjepa_mpc.ros.parameters.settings.Settings` has it."""
+
+    @property
+    def topics(self) -> InputTopics:
+        """Where the inputs come from."""
+
+    @property
+    def image_transport(self) -> str:
+        """How images are sent, "raw" or "compressed"."""
+
+    @property
+    def gripper_joint(self) -> str:
+        """The finger joint's name; empty for no feedback."""
+
+    @property
+    def finger(self) -> GripperJoint:
+        """Between finger position and closedness."""
+
+    @property
+    def supervisor(self) -> SupervisorConfig | None:
+        """The options of all guards; None while there is no workspace."""
+
+
 class Inputs:
     """Subscriptions and what came over them last.
 
@@ -41,7 +83,7 @@ class Inputs:
         proposals: newest proposed actions.
     """
 
-    def __init__(self, node: Node, settings: Settings) -> None:
+    def __init__(self, node: Node, settings: InputSettings) -> None:
         self.proposals = Proposals(node, settings.supervisor)
         self.forget()
         self._permission: bool | None = None
@@ -69,6 +111,13 @@ class Inputs:
             self._subscriptions.append(
                 node.create_subscription(robot_state, topics.robot_state, self._on_robot_state, NEWEST)
             )
+
+    @property
+    def samples(self) -> tuple[Any, ...]:
+        """The newest sample of every input that has come, for the supervisor."""
+        image = self.image  # looked at before the pose, so that the pose is at least as new
+        newest = (self.pose, None if image is None else image[0], self.gripper)
+        return tuple(sample for sample in newest if sample is not None)
 
     @property
     def _compressed_topic(self) -> str:
