@@ -9,6 +9,7 @@ from typing import TextIO
 
 import numpy as np
 
+from vjepa_mpc.evaluation.looks import EpisodeLooks
 from vjepa_mpc.evaluation.policies import Policy
 from vjepa_mpc.evaluation.report import EpisodeRecord
 from vjepa_mpc.sim import FrankaSim
@@ -36,11 +37,16 @@ def run_all(task_type: type[Task], episodes: int, seed: int, run: Runner, name: 
     return records
 
 
-def policy_runner(sim: FrankaSim, policy: Policy) -> Runner:
-    """What runs an episode with a policy."""
+def policy_runner(sim: FrankaSim, policy: Policy, looks: EpisodeLooks | None = None) -> Runner:
+    """What runs an episode with a policy, in the base look if nothing else is said."""
+    looks = looks or EpisodeLooks()
 
     def run(task: Task, episode: int) -> EpisodeRecord:
+        shown = looks.show(sim, task, episode)
+        task = shown.task
+        shown.before_goals()
         goals = task.goals(sim)
+        shown.before_start()
         task.start(sim)
         start_distance = task.start_distance(sim)
         policy.begin(goals, seed=episode)
@@ -59,10 +65,14 @@ def policy_runner(sim: FrankaSim, policy: Policy) -> Runner:
     return run
 
 
-def oracle_runner(sim: FrankaSim) -> Runner:
+def oracle_runner(sim: FrankaSim, looks: EpisodeLooks | None = None) -> Runner:
     """What runs an episode with the task's own script."""
+    looks = looks or EpisodeLooks()
 
     def run(task: Task, episode: int) -> EpisodeRecord:
+        shown = looks.show(sim, task, episode)
+        task = shown.task
+        shown.before_start()
         task.start(sim)
         start_distance = task.start_distance(sim)
         run_oracle(sim, task)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from types import TracebackType
 
 import numpy as np
 
 from vjepa_mpc.geometry.inverse_kinematics import HOME_POSTURE
 from vjepa_mpc.geometry.pose import pose_from_matrix
+from vjepa_mpc.sim.appearance import apply_look, place_distractors, sense
 from vjepa_mpc.sim.config import SimConfig
 from vjepa_mpc.sim.kinematics import DOWN, ArmKinematics
+from vjepa_mpc.sim.look import BASE, Look
 from vjepa_mpc.sim.rendering import CameraRenderer
 from vjepa_mpc.sim.scene import (
     ARM_JOINTS,
@@ -54,6 +57,8 @@ class FrankaSim:
         self._block_qpos, self._block_qvel = int(block.qposadr[0]), int(block.dofadr[0])
         self._tcp = self.model.site(TCP_SITE).id
         self._renderer: CameraRenderer | None = None
+        self._look = BASE
+        self._sensor_rng = np.random.default_rng(BASE.seed)
         self._unstepped = 0.0
         self._target_joints = np.array(HOME_POSTURE)
         self.reset()
@@ -105,6 +110,34 @@ class FrankaSim:
         focal = size / 2 / math.tan(math.radians(self.config.camera.fovy) / 2)
         return focal, focal, size / 2, size / 2
 
+    @property
+    def block_size(self) -> float:
+        """Edge of the block in metres."""
+        return 2.0 * float(self.model.geom(BLOCK).size[0])
+
+    @property
+    def look(self) -> Look:
+        """How the scene looks."""
+        return self._look
+
+    def set_look(self, look: Look, keep_clear: Sequence[np.ndarray] = ()) -> None:
+        """Show the scene in a look from now on; the state of arm and block stays.
+
+        A look with a block of another size counts from the next `reset` on.
+
+        Args:
+            look: what to show.
+            keep_clear: places [2] in metres that distractors are moved away from, such as the block's and its target.
+        """
+        changed = apply_look(self.model, self.config, look)
+        place_distractors(self.model, look.distractors, keep_clear)
+        self._look, self._sensor_rng = look, np.random.default_rng(look.seed)
+        if changed and self._renderer is not None:
+            self._renderer.upload_textures()
+        mujoco.mj_kinematics(self.model, self.data)
+        mujoco.mj_comPos(self.model, self.data)
+        mujoco.mj_camlight(self.model, self.data)
+
     # -- starting states -----------------------------------------------------------------------------------------
 
     def reset(
@@ -152,7 +185,7 @@ class FrankaSim:
             position = np.asarray(default.position) if rng is None else rng.uniform(low + 0.03, high - 0.03)
         if yaw is None:
             yaw = default.yaw if rng is None else float(rng.uniform(-math.pi / 12, math.pi / 12))
-        return np.array([*position, self.config.block_size / 2, *np.roll(yaw_quaternion(yaw), -1)])
+        return np.array([*position, self.block_size / 2, *np.roll(yaw_quaternion(yaw), -1)])
 
     def _place_arm(self, pose: np.ndarray) -> np.ndarray:
         joints = self._kinematics.inverse(pose)
@@ -231,7 +264,8 @@ class FrankaSim:
         """
         if self._renderer is None:
             self._renderer = CameraRenderer(self.model, self.config.image_size)
-        return self._renderer.draw(self.data)
+        picture = self._renderer.draw(self.data, shadows=self._look.light.shadows)
+        return sense(picture, self._look, self._sensor_rng)
 
     def goal_image(self, pose: np.ndarray, block_pose: np.ndarray | None = None) -> np.ndarray:
         """What the camera would see with the arm at `pose` [7] and the block at `block_pose` [7] (or where it is).

@@ -30,11 +30,17 @@ class CameraRenderer:
         self._option.geomgroup[:] = [int(group in DRAWN_GROUPS) for group in range(len(self._option.geomgroup))]
         self._option.sitegroup[:] = 0
 
-    def draw(self, data: mujoco.MjData) -> np.ndarray:
+    def upload_textures(self) -> None:
+        """Show textures that have changed in the model."""
+        self._renderer._gl_context.make_current()
+        for texture in range(self._renderer.model.ntex):
+            mujoco.mjr_uploadTexture(self._renderer.model, self._renderer._mjr_context, texture)
+
+    def draw(self, data: mujoco.MjData, *, shadows: bool = False) -> np.ndarray:
         """The camera's view of a state whose kinematics are up to date."""
         self._renderer.update_scene(data, camera=CAMERA, scene_option=self._option)
         flags = self._renderer.scene.flags
-        flags[mujoco.mjtRndFlag.mjRND_SHADOW] = flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = 0
+        flags[mujoco.mjtRndFlag.mjRND_SHADOW], flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = int(shadows), 0
         return self._renderer.render()
 
     def close(self) -> None:

@@ -23,6 +23,10 @@ CAMERA = "droid"
 TCP_SITE = "tcp"
 TCP_OFFSET = 0.1034  # metres along the hand's z, as in Franka's end-effector frame
 BLOCK = "block"
+TABLE, TABLE_MATERIAL, TABLE_TEXTURE, WALL_TEXTURE = "table", "table", "table", "wall"
+DISTRACTORS = ("distractor1", "distractor2")
+PARKED = (0.0, 0.0, -2.0)  # under the table, where no camera sees it
+_TEXTURE_SIZE, _SHADOW_SIZE = 256, 1024  # pixels
 
 # Geom groups: what the model ships as detailed visual meshes stays undrawn, the low-poly collision meshes are drawn.
 DRAWN_GROUPS = (0, 1, 3)
@@ -57,6 +61,7 @@ def build_model(config: SimConfig) -> mujoco.MjModel:
     _add_table(spec)
     for index, block in enumerate((config.block, *config.other_blocks)):
         _add_block(spec, config, block, name=BLOCK if index == 0 else f"{BLOCK}{index + 1}")
+    _add_distractors(spec)
     _add_camera(spec, config)
     return spec.compile()
 
@@ -100,7 +105,7 @@ def _add_sleeve(finger: mujoco.MjsBody, color: Color) -> None:
 
 def _add_table(spec: mujoco.MjSpec) -> None:
     spec.worldbody.add_geom(
-        name="table",
+        name=TABLE,
         type=mujoco.mjtGeom.mjGEOM_BOX,
         pos=[0.45, 0.0, -0.05],
         size=[0.65, 0.9, 0.05],
@@ -109,7 +114,7 @@ def _add_table(spec: mujoco.MjSpec) -> None:
         conaffinity=_HAND_BIT | _BLOCK_BIT,
     )
     spec.add_texture(
-        name="wall",
+        name=WALL_TEXTURE,
         type=mujoco.mjtTexture.mjTEXTURE_SKYBOX,
         builtin=mujoco.mjtBuiltin.mjBUILTIN_FLAT,
         rgb1=[0.24, 0.28, 0.33],
@@ -117,6 +122,15 @@ def _add_table(spec: mujoco.MjSpec) -> None:
         width=16,
         height=96,
     )
+    spec.add_texture(
+        name=TABLE_TEXTURE,
+        type=mujoco.mjtTexture.mjTEXTURE_2D,
+        builtin=mujoco.mjtBuiltin.mjBUILTIN_FLAT,
+        width=_TEXTURE_SIZE,
+        height=_TEXTURE_SIZE,
+    )
+    material = spec.add_material(name=TABLE_MATERIAL, specular=0.0, shininess=0.0)
+    material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = TABLE_TEXTURE
     spec.worldbody.add_light(
         type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL, pos=[0.8, 0.4, 1.5], dir=[-0.35, -0.3, -1.0], castshadow=False
     )
@@ -142,6 +156,20 @@ def _add_block(spec: mujoco.MjSpec, config: SimConfig, block: Block, *, name: st
     )
 
 
+def _add_distractors(spec: mujoco.MjSpec) -> None:
+    """Objects that looks may show; nothing touches them."""
+    for name in DISTRACTORS:
+        spec.worldbody.add_geom(
+            name=name, type=mujoco.mjtGeom.mjGEOM_BOX, size=[0.02] * 3, pos=PARKED, contype=0, conaffinity=0
+        )
+
+
+def arm_geoms(model: mujoco.MjModel) -> list[int]:
+    """The drawn geoms of the arm's links."""
+    links = [model.body(f"fr3_link{number}").id for number in range(8)]
+    return [geom for geom in range(model.ngeom) if model.geom_bodyid[geom] in links and model.geom_group[geom] == 3]
+
+
 def yaw_quaternion(yaw: float) -> np.ndarray:
     """A turn about the vertical as MuJoCo's quaternion [4] in the order w, x, y, z."""
     return np.array([np.cos(yaw / 2), 0.0, 0.0, np.sin(yaw / 2)])
@@ -154,6 +182,6 @@ def _add_camera(spec: mujoco.MjSpec, config: SimConfig) -> None:
     spec.worldbody.add_camera(name=CAMERA, pos=position, quat=quaternion, fovy=config.camera.fovy)
     # Several samples a pixel would cost half the frame rate; the planner's resize averages pixels anyway.
     spec.visual.quality.offsamples = 0
-    spec.visual.quality.shadowsize = 0
+    spec.visual.quality.shadowsize = _SHADOW_SIZE
     spec.visual.global_.offwidth = spec.visual.global_.offheight = max(640, config.image_size)
     spec.visual.map.znear, spec.visual.map.zfar = 0.02, 10.0

@@ -127,6 +127,23 @@ def test_whole_command_on_an_untrained_model(
     assert "scripted oracle" in capsys.readouterr().out
 
 
+@pytest.mark.sim
+def test_several_looks_stand_in_one_table_with_the_same_starts(
+    untrained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "result.json"
+    looks = ("--look", "base", "all", "cross-light", "--look-seed", "3", "--no-baselines")
+    evaluate.main(
+        _arguments("--task", "reach", "--episodes", "1", "--model", str(untrained), "--json", str(out), *looks)
+    )
+    document = json.loads(out.read_text())
+    assert {*document["looks"]} == {"base", "all", "cross-light"}
+    assert {*document["looks"]["all"]} == {"success_rate", "median_final_distance_m", "episodes"}
+    starts = {name: records[0]["start_distance"] for name, records in document["records"].items()}
+    assert len(set(starts.values())) == 1
+    assert "model, cross-light" in capsys.readouterr().out
+
+
 def _run(module: ModuleType, *words: str) -> int:
     parser = argparse.ArgumentParser()
     module.add_arguments(parser)

@@ -91,7 +91,7 @@ MIX: tuple[tuple[Behaviour, float], ...] = (
 def avoid_pressing(sim: FrankaSim, position: np.ndarray, closedness: float) -> np.ndarray:
     """Lift a target [3] that would lower fingers onto the block; sideways pushes at low height stay as they are."""
     block, pose = sim.block_pose, sim.pose
-    half = sim.config.block_size / 2
+    half = sim.block_size / 2
     lying = abs(block[2] - half) < 0.01
     if not lying or pose[2] < _CLEAR_OF_BLOCK - 0.01 or position[2] >= _CLEAR_OF_BLOCK:
         return position
@@ -171,7 +171,7 @@ def _start_free(sim: FrankaSim, rng: np.random.Generator, closedness: float) -> 
 
 
 def _start_holding(sim: FrankaSim, rng: np.random.Generator, position: np.ndarray) -> None:
-    size = sim.config.block_size
+    size = sim.block_size
     start = _inside(sim, np.array([*position[:2], max(position[2], GRASP_HEIGHT)]))
     block = start + np.array([rng.uniform(-0.012, 0.012), 0.0, rng.uniform(-0.008, 0.004)])
     block[2] = max(block[2], size / 2 + 0.0005)

@@ -16,7 +16,7 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
-from vjepa_mpc.sim.config import SimConfig, Workspace
+from vjepa_mpc.sim.config import Workspace
 from vjepa_mpc.sim.franka_sim import FrankaSim
 from vjepa_mpc.sim.moves import step_towards
 
@@ -82,8 +82,8 @@ class Scene(Protocol):
         """Of the gripper."""
 
     @property
-    def config(self) -> SimConfig:
-        """Of the simulator."""
+    def block_size(self) -> float:
+        """Edge of the block in metres."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -82,7 +82,7 @@ class PickPlaceTask(Task):
     def outcome(self, scene: Scene) -> Outcome:
         """Success is a block resting on the table within 2.5 cm of the target, let go by the gripper."""
         distance, closedness = self.start_distance(scene), scene.closedness
-        resting = abs(scene.block_pose[2] - scene.config.block_size / 2) <= _RESTING_WITHIN
+        resting = abs(scene.block_pose[2] - scene.block_size / 2) <= _RESTING_WITHIN
         success = distance <= self.reached_within and resting and closedness <= RELEASED_BELOW
         return Outcome(success=bool(success), distance=distance, closedness=closedness)
 

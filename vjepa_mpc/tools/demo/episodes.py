@@ -43,6 +43,11 @@ class Scene:
         """Of the gripper."""
         return self.view.closedness
 
+    @property
+    def block_size(self) -> float:
+        """Edge of the block in metres."""
+        return self.config.block_size
+
 
 class Demo:
     """Runs episodes over a link and records them."""
