@@ -65,6 +65,7 @@ def speeds(plain: PlainLoop) -> np.ndarray:
     return found[middle]
 
 
+@pytest.mark.slow
 def test_blocking_execution_plans_at_rest_only(model, mpc) -> None:
     with running(loop_settings(), mpc, model) as plain:
         plain.set_goals(goal(model))
@@ -137,6 +138,7 @@ def test_an_arm_that_does_not_arrive_is_a_hold_and_the_next_plan_begins_where_it
             assert np.linalg.norm(setpoint.position - stuck) < settings.supervisor.limits.max_step
 
 
+@pytest.mark.slow
 def test_an_error_in_the_loop_stops_the_arm_by_name_and_can_be_resumed(model, mpc) -> None:
     with running(loop_settings(), mpc, model) as plain:
         ports, loop = plain.ports, plain.loop
