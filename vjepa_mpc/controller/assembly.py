@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 import numpy as np
-import torch
 
 from vjepa_mpc.controller.choices import CONTROLLERS, DEFAULT
 from vjepa_mpc.controller.gripper import GripperSettings
@@ -23,6 +21,7 @@ from vjepa_mpc.worldmodel import (
     Crop,
     VJEPAWorldModel,
     bundled_model_path,
+    choose_device,
     compile_rollouts,
     load_world_model,
     quantise,
@@ -179,20 +178,3 @@ def _load(settings: ModelSettings) -> VJEPAWorldModel:
     device = choose_device(settings.device)
     dtype = "auto" if settings.dtype in QUANTISATIONS else settings.dtype
     return load_world_model(settings.checkpoint or bundled_model_path(), device, resolve_dtype(dtype, device))
-
-
-def choose_device(name: str) -> torch.device:
-    """The PyTorch device of a name; ``auto`` is this rank's CUDA device, or the CPU where there is none.
-
-    Raises:
-        ValueError: no such device on this machine.
-    """
-    if name == "auto":
-        name = f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise ValueError(f"device={name!r} is none that PyTorch knows: use auto, cpu, cuda or cuda:N") from error
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise ValueError(f"device={name!r}: PyTorch sees {torch.cuda.device_count()} CUDA devices; use auto or cpu")
-    return device

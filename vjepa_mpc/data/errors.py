@@ -6,6 +6,8 @@ import importlib
 from collections.abc import Iterable
 from typing import Any
 
+from vjepa_mpc.extras import install_hint
+
 
 class DataError(ValueError):
     """A recording that cannot be used; the message says what is there and what to do."""
@@ -24,7 +26,7 @@ def needs(module: str) -> Any:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        raise DataError(f"these recordings need the package {error.name}: pip install 'vjepa_mpc[data]'") from error
+        raise DataError(f"these recordings need the package {error.name}: {install_hint('data')}") from error
 
 
 def listed(names: Iterable[object], most: int = 20) -> str:

@@ -16,6 +16,12 @@ from vjepa_mpc.geometry.rotation import continue_branch, euler_to_matrix, matrix
 
 POSE_DIM = 7
 
+FARTHEST = 10.0
+"""Metres that no hand of an arm is from its base; positions in centimetres or millimetres are more."""
+
+_MOST_TURN = 4.0 * np.pi  # radians; unwrapped angles may go round twice, degrees are more
+_CLOSEDNESS_SLACK = 0.05  # what a noisy finger sensor may lie outside of 0 to 1
+
 
 def integrate_pose(pose: Tensor, action: Tensor) -> Tensor:
     """The pose that an action leads to: p' = p + dp, R' = R(dr) R, g' = clip(g + dg, 0, 1).
@@ -65,3 +71,24 @@ def pose_from_matrix(position: np.ndarray, rotation: np.ndarray, closedness: flo
 
 def _pose(position: np.ndarray, rotation: Rotation, closedness: float) -> np.ndarray:
     return np.concatenate([np.asarray(position, dtype=np.float64), unflipped_euler(rotation), [closedness]])
+
+
+def check_poses(poses: np.ndarray, what: str) -> None:
+    """Refuse recorded poses [..., 7] whose numbers cannot be metres, radians and closedness.
+
+    Raises:
+        ValueError: with ``what`` they are, the number, and the unit that is expected.
+    """
+    if not np.isfinite(poses).all():
+        raise ValueError(f"{what}: not all numbers are finite")
+    far, turn = np.abs(poses[..., :3]).max(initial=0.0), np.abs(poses[..., 3:6]).max(initial=0.0)
+    closed = poses[..., 6]
+    if far > FARTHEST:
+        raise ValueError(f"{what}: a position of {far:.4g}: give metres in the robot base frame")
+    if turn > _MOST_TURN:
+        raise ValueError(f"{what}: an angle of {turn:.4g}: give extrinsic xyz Euler angles in radians")
+    if closed.size and (closed.min() < -_CLOSEDNESS_SLACK or closed.max() > 1.0 + _CLOSEDNESS_SLACK):
+        raise ValueError(
+            f"{what}: gripper values from {closed.min():.4g} to {closed.max():.4g}: give the closedness, 0 open to 1 "
+            "closed"
+        )

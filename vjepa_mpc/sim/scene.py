@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vjepa_mpc.extras import install_hint
 from vjepa_mpc.sim.backend import choose_gl_backend
 from vjepa_mpc.sim.config import Block, Color, SimConfig
 
@@ -45,7 +46,7 @@ _POSITION_DAMPING_RATIO = 0.045  # seconds: kv/kp, the lag of the arm behind a m
 def _assets() -> Path:
     spec = importlib.util.find_spec("franky_sim")
     if spec is None or spec.origin is None:
-        raise ImportError("the FR3 model comes with franky-sim, which is not installed: pip install franky-sim")
+        raise ImportError(f"the FR3 model comes with franky-sim, which is not installed: {install_hint('sim')}")
     return Path(spec.origin).parent / "assets"
 
 

@@ -11,7 +11,9 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from vjepa_mpc import __version__
+from vjepa_mpc import __version__, exit_status
+from vjepa_mpc.exit_status import ExitStatus
+from vjepa_mpc.extras import install_hint
 
 # Sub-command: (its module, which offers add_arguments(parser) and main(args) -> int; what it does).
 COMMANDS = {
@@ -37,14 +39,27 @@ COMMANDS = {
 }
 
 
+_EXTRAS = {"data": "data", "post-train": "post-train"}
+_EXIT_STATUS = (
+    "Exit status: 0 done; 1 it did not come out (a success rate below what is asked for, a full disk); 2 the command "
+    "line, or a file that it names, cannot be used; 130 interrupted by Ctrl-C."
+)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a sub-command; its exit status: 0, or 1 after an expected error, whose message went to stderr."""
+    """Run a sub-command; its exit status, as :class:`~vjepa_mpc.exit_status.ExitStatus` has them."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    # The sub-command's own options are added only to the parser that will use them: adding them means importing it.
     chosen = next((argument for argument in arguments if not argument.startswith("-")), None)
+    name = f"vjepa-mpc {chosen}" if chosen in COMMANDS else "vjepa-mpc"
+    return exit_status.run(name, lambda: _run(arguments, chosen))
+
+
+def _run(arguments: Sequence[str], chosen: str | None) -> int:
+    # The sub-command's own options are added only to the parser that will use them: adding them means importing it.
     parser = argparse.ArgumentParser(
         prog="vjepa-mpc",
         description="Visual model-predictive control with V-JEPA 2 world models: the tools outside ROS.",
+        epilog=_EXIT_STATUS,
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -55,21 +70,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             module.add_arguments(command)
             command.set_defaults(main=module.main)
     args = parser.parse_args(arguments)
-    try:
-        return int(args.main(args))
-    except (OSError, ValueError) as error:
-        print(f"vjepa-mpc {args.command}: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(f"vjepa-mpc {args.command}: interrupted", file=sys.stderr)
-        return 130
+    return int(args.main(args))
 
 
 def _import(module_name: str, command: str) -> ModuleType:
     try:
         return importlib.import_module(module_name)
     except ModuleNotFoundError as error:
-        sys.exit(f"vjepa-mpc {command}: {error}. Install what it needs: pip install 'vjepa_mpc[all]'")
+        print(f"vjepa-mpc {command}: {error}: {install_hint(_EXTRAS.get(command, 'sim'))}", file=sys.stderr)
+        sys.exit(ExitStatus.MISUSED)
 
 
 if __name__ == "__main__":

@@ -7,11 +7,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import yaml
-
-T = TypeVar("T")
+from vjepa_mpc.training.recipe_file import read_settings, read_yaml
+from vjepa_mpc.worldmodel import MOST_THREADS, ModelConfig
 
 
 def _require(condition: bool, message: str) -> None:
@@ -112,7 +111,8 @@ class StageConfig:
     def __post_init__(self) -> None:
         _require(self.steps >= 1, f"stage steps={self.steps}: it must be at least 1")
         _require(self.learning_rate > 0.0, f"stage learning_rate={self.learning_rate}: it must be positive")
-        _require(self.warmup_steps >= 0, f"stage warmup_steps={self.warmup_steps}: it must not be negative")
+        for name in ("warmup_steps", "weight_decay", "final_rate_ratio", "read_out_rate"):
+            _require(getattr(self, name) >= 0, f"stage {name}={getattr(self, name)}: it must not be negative")
 
     def rate(self, step: int) -> float:
         """Learning rate of a step of this stage, from 0 on."""
@@ -183,6 +183,7 @@ class TrainConfig:
         for name in ("threads", "validate_every", "checkpoint_every"):
             value = getattr(self, name)
             _require(value >= 1, f"{name}={value}: it must be at least 1")
+        _require(self.threads <= MOST_THREADS, f"threads={self.threads}: it must be at most {MOST_THREADS}")
 
     @property
     def steps(self) -> int:
@@ -200,40 +201,39 @@ class TrainConfig:
         return self.stages[index], step - self.stage_starts[index]
 
 
-def _build(kind: type[T], values: Mapping[str, Any], where: str) -> T:
-    _require(isinstance(values, Mapping), f"{where or 'the file'}: expected a mapping, found {type(values).__name__}")
-    known = {entry.name: entry for entry in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    unknown = sorted(set(values) - set(known))
-    _require(not unknown, f"unknown setting {where}{unknown[0] if unknown else ''}: known are {', '.join(known)}")
-    return kind(**values)
-
-
-def _build_stage(values: Mapping[str, Any], where: str) -> StageConfig:
-    _require(isinstance(values, Mapping), f"{where} expected a mapping, found {type(values).__name__}")
-    values = dict(values)
-    if "loss" in values:
-        values["loss"] = _build(LossConfig, values["loss"], f"{where}loss.")
-    return _build(StageConfig, values, where)
-
-
 def load_config(path: str | Path) -> TrainConfig:
     """Read a run's YAML file.
 
     Raises:
-        ValueError: a setting is unknown, missing or out of range (the message names it).
+        ValueError: a setting is unknown, missing, of another type or out of range (the message names file and setting).
         OSError: the file cannot be read.
     """
-    values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    _require(isinstance(values, Mapping), f"{path}: expected a YAML mapping")
-    values = dict(values)
-    _require("model" in values, f"{path}: the section `model` is missing")
-    sections: dict[str, type] = {"data": DataConfig, "batch": BatchConfig}
-    for name, kind in sections.items():
-        if name in values:
-            values[name] = _build(kind, values[name], f"{name}.")
-    if "stages" in values:
-        _require(isinstance(values["stages"], list), f"{path}: `stages` must be a list")
-        values["stages"] = tuple(
-            _build_stage(stage, f"stages[{index}].") for index, stage in enumerate(values["stages"])
-        )
-    return _build(TrainConfig, values, "")
+    path = Path(path)
+    values = read_yaml(path)
+    if "model" not in values:
+        raise ValueError(f"{path}: the section `model` is missing")
+    try:
+        config = read_settings(TrainConfig, values)
+        check_model(config.model)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    return config
+
+
+def check_model(model: Any) -> None:
+    """Refuse a section ``model`` that no world model can be built from.
+
+    Raises:
+        ValueError: the message names the entry.
+    """
+    _require(isinstance(model, Mapping), f"model={model!r}: expected a section")
+    sizes = {name: value for name, value in model.items() if name not in ("encoder", "predictor")}
+    for part in ("encoder", "predictor"):
+        section = model.get(part, {})
+        _require(isinstance(section, Mapping), f"model.{part}={section!r}: expected a section")
+        sizes |= {f"{part}.{name}": value for name, value in section.items()}
+    for name, value in sizes.items():
+        kinds = (int, float) if name.endswith("mlp_ratio") else (int,)
+        number = isinstance(value, kinds) and not isinstance(value, bool)
+        _require(number and value > 0, f"model.{name}={value!r}: expected a {kinds[-1].__name__} above 0")
+    ModelConfig.from_dict(model)

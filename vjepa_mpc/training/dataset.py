@@ -14,9 +14,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vjepa_mpc.geometry.pose import pose_difference
+from vjepa_mpc.files import WriteError
+from vjepa_mpc.geometry.pose import FARTHEST, check_poses, pose_difference
 
 FILES = ("images", "states", "blocks")
+_PARTIAL = ".partial"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,14 +39,36 @@ class Clips:
 
 
 def write_shard(folder: Path, images: np.ndarray, states: np.ndarray, blocks: np.ndarray) -> None:
-    """Write one shard so that it is either complete or absent."""
-    partial = folder.with_name(folder.name + ".partial")
+    """Write one shard so that it is either complete or absent.
+
+    Raises:
+        WriteError: it could not be written.
+    """
+    partial = folder.with_name(folder.name + _PARTIAL)
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    for name, array in zip(FILES, (images, states, blocks), strict=True):
-        np.save(partial / f"{name}.npy", array)
-    shutil.rmtree(folder, ignore_errors=True)
-    os.replace(partial, folder)
+    try:
+        partial.mkdir(parents=True)
+        for name, array in zip(FILES, (images, states, blocks), strict=True):
+            np.save(partial / f"{name}.npy", array)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(partial, folder)
+    except OSError as error:
+        raise WriteError(
+            f"{folder} could not be written ({error}): make room; the shards before it are kept"
+        ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def present_shards(folder: Path) -> list[int]:
+    """Numbers of the complete shards in a data folder."""
+    return sorted(int(path.name[6:]) for path in folder.glob("shard_*") if path.name[6:].isdigit() and path.is_dir())
+
+
+def remove_partial(folder: Path) -> None:
+    """Remove what processes that were ended have left unfinished."""
+    for path in folder.glob(f"shard_*{_PARTIAL}"):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def shard_folder(folder: Path, index: int) -> Path:
@@ -72,6 +96,11 @@ class EpisodeDataset:
             )
         if not (np.isfinite(states).all() and np.isfinite(blocks).all()):
             raise ValueError("states or blocks are not finite: the data folder is damaged, generate it again")
+        check_poses(states, "states")
+        if np.abs(blocks[..., :3]).max() > FARTHEST:
+            raise ValueError(
+                f"blocks: a position of {np.abs(blocks[..., :3]).max():.4g}: give metres in the robot base frame"
+            )
         self._images = images
         self._shard_of = np.repeat(np.arange(len(images)), counts)
         self._row_of = np.concatenate([np.arange(count) for count in counts])
@@ -85,17 +114,24 @@ class EpisodeDataset:
 
         Raises:
             FileNotFoundError: a shard is missing.
-            ValueError: the arrays do not fit each other.
+            ValueError: a file is damaged, or the arrays do not fit each other.
         """
         folder = Path(folder)
         if count is None:
-            count = len([path for path in folder.glob("shard_*") if path.suffix == ""]) - first
+            count = len(present_shards(folder)) - first
         paths = [shard_folder(folder, index) for index in range(first, first + count)]
         missing = [path for path in paths if not path.is_dir()]
         if missing or not paths:
             raise FileNotFoundError(f"{missing[0] if missing else folder}: no such shard; generate the data first")
-        states, blocks = (np.concatenate([np.load(path / f"{name}.npy") for path in paths]) for name in FILES[1:])
-        return cls([np.load(path / "images.npy", mmap_mode="r") for path in paths], states, blocks)
+        images, states, blocks = zip(*map(_read_shard, paths), strict=True)
+        for path, part, poses in zip(paths, images, states, strict=True):
+            if part.shape[1:] != images[0].shape[1:]:
+                raise ValueError(
+                    f"{path}: images {list(part.shape)} differ from those of {paths[0].name}, {list(images[0].shape)}, "
+                    "in more than the number of episodes"
+                )
+            check_poses(poses, f"{path}/states.npy")
+        return cls(list(images), np.concatenate(states), np.concatenate(blocks))
 
     @property
     def episodes(self) -> int:
@@ -135,3 +171,29 @@ class EpisodeDataset:
             raise ValueError(f"clips of {frames} frames do not fit episodes of {self.frames} frames")
         episodes = rng.choice(self.episodes, size=count, replace=count > self.episodes)
         return self.clips(episodes, rng.integers(0, self.frames - frames + 1, size=count), frames)
+
+
+def _read_shard(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Images (memory-mapped), states and blocks of one shard."""
+    images, states, blocks = (_read_array(folder / f"{name}.npy", mapped=name == "images") for name in FILES)
+    episodes = images.shape[:2]
+    wanted = ("uint8 [E, T, S, S, 3]", "real numbers [E, T, 7]", "real numbers [E, T, 7]")
+    fits = (
+        images.dtype == np.uint8 and images.ndim == 5 and images.shape[2] == images.shape[3] and images.shape[4] == 3,
+        *(np.issubdtype(part.dtype, np.floating) and part.shape == (*episodes, 7) for part in (states, blocks)),
+    )
+    for name, array, expected, good in zip(FILES, (images, states, blocks), wanted, fits, strict=True):
+        if not good:
+            raise ValueError(f"{folder / name}.npy holds {array.dtype} {list(array.shape)}: expected {expected}")
+    return images, states, blocks
+
+
+def _read_array(file: Path, *, mapped: bool) -> np.ndarray:
+    try:
+        array: np.ndarray = np.load(file, mmap_mode="r" if mapped else None)
+    except (OSError, ValueError, EOFError) as error:
+        raise ValueError(
+            f"{file} is missing or damaged ({error}): copy it again, or remove its folder, which is made "
+            "again if it is the simulator's"
+        ) from error
+    return array

@@ -6,68 +6,158 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
 import torch
+from safetensors import SafetensorError
 
+from vjepa_mpc.exit_status import ExitStatus
+from vjepa_mpc.files import WriteError, replacing, require_writable
 from vjepa_mpc.training.config import TrainConfig, load_config
+from vjepa_mpc.training.data_folder import SIMULATOR, Origin, open_folder
 from vjepa_mpc.training.dataset import Clips, EpisodeDataset
 from vjepa_mpc.training.generate import generate_missing, shard_counts
+from vjepa_mpc.training.recipe_file import changed_settings, recipes_folder
+from vjepa_mpc.training.step_log import cut_log
+from vjepa_mpc.training.stopping import StopRequest
 from vjepa_mpc.training.trainer import Trainer
 from vjepa_mpc.training.validate import validate, validation_clips
+from vjepa_mpc.worldmodel import tune_process
 from vjepa_mpc.worldmodel.checkpoint import save_world_model
 
 MODEL_FILE = "franka_tiny.safetensors"
 STATE_FILE = "training_state.pt"
 LOG_FILE = "log.jsonl"
+RECIPE = "franka_tiny.yaml"
+_GO_ON = "the same command goes on from here"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("--config", type=Path, required=True, help="recipe, e.g. config/train/franka_tiny.yaml")
+    parser.add_argument("--config", type=Path, default=None, help=f"recipe (default: the bundled model's, {RECIPE})")
     parser.add_argument(
         "--out", type=Path, required=True, help=f"folder for {MODEL_FILE}, {LOG_FILE} and {STATE_FILE} (to resume)"
     )
     parser.add_argument(
-        "--data", type=Path, default=None, help="data folder (default: OUT/data); what it lacks is generated first"
+        "--data",
+        type=Path,
+        default=None,
+        help="data folder (default: OUT/data); what it lacks of the simulator's data is generated first",
     )
     parser.add_argument("--threads", type=int, default=None, help="CPU threads (default: the recipe's)")
     parser.add_argument("--fresh", action="store_true", help=f"start again although OUT has a {STATE_FILE}")
 
 
 def main(args: argparse.Namespace) -> int:
-    """Run the command; returns the exit code."""
-    config = load_config(args.config)
-    args.out.mkdir(parents=True, exist_ok=True)
+    """Run the command; returns the exit status."""
+    config = load_config(args.config or recipes_folder() / RECIPE)
+    tune_process(args.threads or config.threads)
+    require_writable(args.out / MODEL_FILE, "--out")
     folder = args.data or args.out / "data"
-    _generate(folder, config)
-    torch.set_num_threads(args.threads or config.threads)
+    size = int(config.model["img_size"])
+    origin = open_folder(folder, config.data, size, shard_counts(config.data))
+    with StopRequest().listening() as stop:
+        if origin.simulated and not _generate(folder, config, size, stop):
+            print(f"interrupted; the data that are done are kept in {folder}, and {_GO_ON}", flush=True)
+            return stop.status
+        return _train(args, config, folder, origin, stop)
+
+
+def _train(args: argparse.Namespace, config: TrainConfig, folder: Path, origin: Origin, stop: StopRequest) -> int:
     validation_shards, training_shards = shard_counts(config.data)
     validation = validation_clips(EpisodeDataset.open(folder, 0, validation_shards))
     trainer = Trainer(config, EpisodeDataset.open(folder, validation_shards, training_shards))
     if (args.out / STATE_FILE).is_file() and not args.fresh:
-        trainer.restore(args.out / STATE_FILE)
-        print(f"resuming at step {trainer.step_number} of {config.steps}", flush=True)
-    with (args.out / LOG_FILE).open("a" if trainer.step_number else "w", encoding="utf-8") as log:
-        train(trainer, validation, args.out, log)
+        _resume(trainer, args.out, origin)
+        if trainer.step_number >= config.steps:
+            return _finished(trainer, args.out, origin)
+    print(f"{trainer.data.episodes} episodes to train on, {origin}", flush=True)
+    try:
+        if args.fresh:  # or a run that is killed early would go on as the former one
+            (args.out / STATE_FILE).unlink(missing_ok=True)
+        cut_log(args.out / LOG_FILE, trainer.step_number)
+        with (args.out / LOG_FILE).open("a", encoding="utf-8") as log:
+            done = train(trainer, validation, args.out, log, origin, stop)
+    except OSError as error:
+        kept = f"what was saved last in {args.out} is intact: make room, and {_GO_ON}"
+        raise WriteError(f"step {trainer.step_number}: {error}; {kept}") from error
+    if not done:
+        print(f"interrupted after step {trainer.step_number} of {config.steps}, which is saved: {_GO_ON}", flush=True)
+        return stop.status
     print(f"wrote {args.out / MODEL_FILE}")
-    return 0
+    return ExitStatus.DONE
 
 
-def _generate(folder: Path, config: TrainConfig) -> None:
+def _resume(trainer: Trainer, out: Path, origin: Origin) -> None:
+    before = trainer.restore(out / STATE_FILE, _identity(trainer, origin))
+    print(f"resuming at step {trainer.step_number} of {trainer.config.steps}", flush=True)
+    changed = list(changed_settings(before["recipe"], _plain(trainer.config)))
+    if changed:
+        print(f"settings that the run did not begin with: {', '.join(changed)}", flush=True)
+
+
+def _finished(trainer: Trainer, out: Path, origin: Origin) -> int:
+    """Nothing is left to do, unless the model is gone."""
+    model = out / MODEL_FILE
+    if model.is_file():
+        print(f"nothing to do: {model} is finished; --fresh begins again")
+        return ExitStatus.DONE
+    export(trainer, model, origin)
+    print(f"wrote {model} from {out / STATE_FILE}, which is finished")
+    return ExitStatus.DONE
+
+
+def _identity(trainer: Trainer, origin: Origin) -> dict[str, Any]:
+    """What a state must agree with: weights and normalisation are of no use elsewhere."""
+    return {"model": trainer.model.to_dict(), "data": asdict(origin), "episodes": trainer.data.episodes}
+
+
+def _plain(config: TrainConfig) -> dict[str, Any]:
+    """The settings as a state file can carry them."""
+    plain: dict[str, Any] = json.loads(json.dumps(asdict(config)))
+    return plain
+
+
+def _generate(folder: Path, config: TrainConfig, size: int, stop: StopRequest) -> bool:
     start = time.monotonic()
 
     def report(done: int, total: int) -> None:
         _live(f"data: {done}/{total} shards, {time.monotonic() - start:.0f} s")
 
-    generate_missing(folder, config.data, int(config.model["img_size"]), report)
+    done = generate_missing(folder, config.data, size, report, lambda: stop.requested)
     _live("", end="\n")
+    return done
 
 
-def train(trainer: Trainer, validation: Clips, out: Path, log: TextIO) -> None:
-    """Train to the last step; validates, logs and writes the model at the configured periods."""
+def train(
+    trainer: Trainer,
+    validation: Clips,
+    out: Path,
+    log: TextIO,
+    origin: Origin | None = None,
+    stop: StopRequest | None = None,
+) -> bool:
+    """Train to the last step; validates, logs and writes the model at the configured periods.
+
+    Args:
+        trainer: at the step to go on from.
+        validation: clips that are never trained on.
+        out: folder of the model and of the state.
+        log: gets a line of JSON a step.
+        origin: of the data, for the model's card.
+        stop: asks to save and end.
+
+    Returns:
+        Whether it came to the last step.
+
+    Raises:
+        OSError: something could not be written; what was written before is intact.
+    """
     config = trainer.config
+    made_with = {**(_identity(trainer, origin) if origin else {}), "recipe": _plain(config)}
     start, first = time.monotonic(), trainer.step_number
     stage_ends = {*config.stage_starts[1:], config.steps}
     while trainer.step_number < config.steps:
@@ -84,25 +174,44 @@ def train(trainer: Trainer, validation: Clips, out: Path, log: TextIO) -> None:
             record["validation"] = measures
             _live(f"step {step}: {_summary(measures)}", end="\n")
         print(json.dumps(record), file=log, flush=True)
-        if step % config.checkpoint_every == 0 or step in stage_ends:
-            export(trainer, out / MODEL_FILE)
-            trainer.save(out / STATE_FILE)
+        stopping = stop is not None and stop.requested
+        if stopping or step % config.checkpoint_every == 0 or step in stage_ends:
+            export(trainer, out / MODEL_FILE, origin)
+            trainer.save(out / STATE_FILE, made_with)
+        if stopping and step < config.steps:
+            _live("", end="\n")
+            return False
+    return True
 
 
-def export(trainer: Trainer, path: Path) -> None:
-    """Write encoder and predictor (averaged weights, normalisation folded in) as fp16 safetensors, atomically."""
+def export(trainer: Trainer, path: Path, origin: Origin | None = None) -> None:
+    """Write encoder and predictor (averaged weights, normalisation folded in) as fp16 safetensors, atomically.
+
+    Args:
+        trainer: in any state.
+        path: to write.
+        origin: of the data that it was trained on; None if nobody knows.
+
+    Raises:
+        WriteError: it could not be written; a file that was there before is intact.
+    """
     encoder, predictor = trainer.export_states()
-    config = trainer.config
     metadata = {
         "trained_steps": str(trainer.step_number),
-        "training_seed": str(config.seed),
-        "training_data": f"{trainer.data.episodes} simulated episodes of {trainer.data.frames} frames, "
-        f"seed {config.data.seed}",
-        "supervision": "simulator labels (pose, gripper, block) beside the self-supervised prediction",
+        "training_seed": str(trainer.config.seed),
+        **_data_card(trainer.data, origin),
     }
-    partial = path.with_name(path.name + ".partial")
-    save_world_model(partial, config.model, encoder, predictor, dtype=torch.float16, metadata=metadata)
-    partial.replace(path)
+    with replacing(path, SafetensorError) as partial:
+        save_world_model(partial, trainer.config.model, encoder, predictor, dtype=torch.float16, metadata=metadata)
+
+
+def _data_card(data: EpisodeDataset, origin: Origin | None) -> Mapping[str, str]:
+    """What the header says about the data: what was used, not what the recipe asked for."""
+    labels = f"{SIMULATOR} labels" if origin and origin.simulated else "labels of the data"
+    return {
+        "training_data": f"{data.episodes} episodes of {data.frames} frames, {origin or 'of unknown origin'}",
+        "supervision": f"{labels} (pose, gripper, block) beside the self-supervised prediction",
+    }
 
 
 def _rounded(values: dict[str, float]) -> dict[str, float]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import pickle
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from vjepa_mpc.files import replacing
 from vjepa_mpc.sim.config import Camera
 from vjepa_mpc.training import losses
 from vjepa_mpc.training.config import LossConfig, TrainConfig
@@ -24,6 +27,8 @@ from vjepa_mpc.worldmodel.vjepa.config import ModelConfig
 from vjepa_mpc.worldmodel.vjepa.encoder import Encoder
 from vjepa_mpc.worldmodel.vjepa.layers import layer_norm_features
 from vjepa_mpc.worldmodel.vjepa.predictor import Predictor
+
+_BEGIN_AGAIN = "give the recipe and the data that the run began with, another --out, or --fresh to begin again"
 
 
 class Networks(nn.Module):
@@ -225,27 +230,64 @@ class Trainer:
             predictor[f"{name}.weight"], predictor[f"{name}.bias"] = weight, bias
         return encoder, predictor
 
-    def save(self, path: Path) -> None:
-        """Everything needed to go on later, written so that an interruption leaves the old file intact."""
+    def save(self, path: Path, made_with: Mapping[str, Any] | None = None) -> None:
+        """Everything needed to go on later, written so that an interruption leaves the old file intact.
+
+        Args:
+            path: of the file.
+            made_with: plain values that :meth:`restore` is to find again.
+
+        Raises:
+            WriteError: it could not be written.
+        """
         state: dict[str, Any] = {
+            "made_with": dict(made_with or {}),
             "step": self.step_number,
             "networks": self.networks.state_dict(),
             "averaged": self.averaged.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "generator": self.generator.get_state(),
         }
-        partial = path.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(path)
+        with replacing(path, RuntimeError) as partial:  # which is what torch.save raises on a full disk
+            torch.save(state, partial)
 
-    def restore(self, path: Path) -> None:
-        """Go on from a file of `save`. The batches drawn from here on are seeded by the step, so runs stay seeded."""
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        self.networks.load_state_dict(state["networks"])
-        self.averaged.load_state_dict(state["averaged"])
-        self.generator.set_state(state["generator"])
-        self.step_number = int(state["step"])
-        self.optimiser = self._make_optimiser()
-        if self.step_number not in self.config.stage_starts:
-            self.optimiser.load_state_dict(state["optimiser"])
+    def restore(self, path: Path, made_with: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Go on from a file of `save`. The batches drawn from here on are seeded by the step, so runs stay seeded.
+
+        Args:
+            path: of the file.
+            made_with: values that must be as when the file was saved.
+
+        Returns:
+            All values that were saved with it.
+
+        Raises:
+            ValueError: the file is damaged, or of another model or other data; the trainer is not to be used then.
+        """
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+            before = dict(state["made_with"])
+        except (OSError, RuntimeError, EOFError, ValueError, KeyError, TypeError, pickle.UnpicklingError) as error:
+            reason = str(error).splitlines()[0].split(". ")[0]
+            raise ValueError(f"{path} is damaged or no state of a training ({reason}): {_BEGIN_AGAIN}") from error
+        differing = [
+            f"{name} was {before.get(name)}, now {value}"
+            for name, value in (made_with or {}).items()
+            if before.get(name) != value
+        ]
+        if differing:
+            raise ValueError(f"{path} is of another run ({'; '.join(differing)}): {_BEGIN_AGAIN}")
+        try:
+            self.networks.load_state_dict(state["networks"])
+            self.averaged.load_state_dict(state["averaged"])
+            self.generator.set_state(state["generator"])
+            self.step_number = int(state["step"])
+            self.optimiser = self._make_optimiser()
+            if self.step_number not in self.config.stage_starts:
+                self.optimiser.load_state_dict(state["optimiser"])
+        except (RuntimeError, KeyError, ValueError) as error:
+            raise ValueError(
+                f"{path} does not fit the recipe's model ({str(error).splitlines()[0]}): {_BEGIN_AGAIN}"
+            ) from error
         self.rng = np.random.default_rng([self.config.seed, 1, self.step_number])
+        return before

@@ -7,7 +7,7 @@ from vjepa_mpc.worldmodel.preprocess import Crop, preprocess, preprocess_batch
 from vjepa_mpc.worldmodel.speed import compile_rollouts
 from vjepa_mpc.worldmodel.speed.precision import resolve_dtype
 from vjepa_mpc.worldmodel.speed.quantised import QUANTISATIONS, UnsupportedPrecisionError, quantise
-from vjepa_mpc.worldmodel.speed.tuning import tune_process
+from vjepa_mpc.worldmodel.speed.tuning import MOST_THREADS, choose_device, tune_process
 from vjepa_mpc.worldmodel.vjepa.config import MODEL_CONFIGS, EncoderConfig, ModelConfig, PredictorConfig
 from vjepa_mpc.worldmodel.vjepa.encoder import Encoder
 from vjepa_mpc.worldmodel.vjepa.predictor import Predictor
@@ -15,6 +15,7 @@ from vjepa_mpc.worldmodel.vjepa.world_model import VJEPAWorldModel, build_world_
 
 __all__ = [
     "MODEL_CONFIGS",
+    "MOST_THREADS",
     "QUANTISATIONS",
     "CheckpointError",
     "Crop",
@@ -31,6 +32,7 @@ __all__ = [
     "build_world_model",
     "bundled_model_path",
     "check_world_model",
+    "choose_device",
     "compile_rollouts",
     "load_world_model",
     "preprocess",

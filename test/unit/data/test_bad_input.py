@@ -198,7 +198,7 @@ def test_clocks_that_do_not_agree(truths: list[Truth]) -> None:
 
 
 def test_a_missing_package_names_the_extra() -> None:
-    with pytest.raises(DataError, match=r"no_such_package: pip install 'vjepa_mpc\[data\]'"):
+    with pytest.raises(DataError, match=r"no_such_package: run `pip install '\.\[data\]'`"):
         errors.needs("no_such_package")
 
 

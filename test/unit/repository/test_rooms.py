@@ -10,7 +10,7 @@ import pytest
 
 from support.source import GENERATED, PACKAGE, ROOT, definitions, imports, module_name, python_files
 
-NUMBERS = ("geometry", "images", "options", "registry")
+NUMBERS = ("geometry", "images", "options", "registry", "exit_status", "extras", "files")
 MODELS = ("worldmodel", "worldmodel.speed", "worldmodel.vjepa", "worldmodel.interface", "worldmodel.preprocess")
 SAFETY = ("safety", "safety.guards", "safety.sanity", "safety.samples", "safety.reasons")
 PLANNING = (
@@ -66,6 +66,9 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "images": (),
     "registry": ("options",),
     "options": (),
+    "exit_status": ("files",),
+    "extras": (),
+    "files": (),
 }
 # Nobody imports MuJoCo but the module that first chooses what it draws with.
 MUJOCO = ("vjepa_mpc.sim.scene", "mujoco")

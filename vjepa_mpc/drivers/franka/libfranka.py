@@ -21,6 +21,7 @@ import numpy as np
 
 from vjepa_mpc.drivers.franka.condition import MODES, Condition
 from vjepa_mpc.drivers.franka.settings import ArmSettings
+from vjepa_mpc.extras import install_hint
 from vjepa_mpc.geometry.inverse_kinematics import PostureFinder
 
 # Targets this close are one: franky's trajectory generator fails now and then on the way to where it already is.
@@ -45,8 +46,8 @@ def load_franky() -> ModuleType:
         import franky
     except ImportError as error:
         raise ImportError(
-            f"driving a Franka needs franky-control ({error}): pip install franky-control, "
-            "or pip install 'vjepa_mpc[libfranka]'; its version must suit the robot's system version"
+            f"driving a Franka needs franky-control ({error}): pip install franky-control, or "
+            f"{install_hint('libfranka')}; its version must suit the robot's system version"
         ) from error
     return franky
 

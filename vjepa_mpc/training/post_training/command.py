@@ -26,8 +26,9 @@ from vjepa_mpc.training.post_training.model_files import Start, write_model
 from vjepa_mpc.training.post_training.parallel import Parallel, join_ranks, leave_ranks
 from vjepa_mpc.training.post_training.progress import Reporter, duration
 from vjepa_mpc.training.post_training.recipe import Recipe, load_recipe
-from vjepa_mpc.training.post_training.run import INTERRUPTED, Run, StopRequest
+from vjepa_mpc.training.post_training.run import INTERRUPTED, Run
 from vjepa_mpc.training.post_training.trainer import PostTrainer
+from vjepa_mpc.training.stopping import StopRequest
 from vjepa_mpc.worldmodel import load_world_model
 from vjepa_mpc.worldmodel.preprocess import Crop
 
@@ -90,7 +91,7 @@ def _post_train(args: argparse.Namespace, recipe: Recipe, device: torch.device, 
         episodes = _encoded(args, recipe, start, fingerprint, device, parallel, stop, report)
     except Interrupted:
         report.say("interrupted while encoding: what is encoded is kept, and the same command goes on from there")
-        return 0
+        return stop.status
     training, held_out = split(episodes, recipe.held_out, recipe.seed)
     trainer = PostTrainer(start.predictor(recipe.seed).to(device), recipe.post_training, parallel)
     identity = _identity(recipe, start, fingerprint)
@@ -113,6 +114,7 @@ def _post_train(args: argparse.Namespace, recipe: Recipe, device: torch.device, 
         report.say(f"wrote {path}: {f'the predictor of step {step}' if step else 'training has not improved it'}")
     if outcome == INTERRUPTED:
         report.say("the same command goes on from here")
+        return stop.status
     return 0
 
 

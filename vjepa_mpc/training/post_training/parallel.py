@@ -17,6 +17,7 @@ import torch.distributed as dist
 from torch import nn
 
 from vjepa_mpc.training.post_training.config import PostTrainingError
+from vjepa_mpc.worldmodel import choose_device
 
 T = TypeVar("T")
 # The first rank that has encoded its recordings waits for the last one.
@@ -97,18 +98,19 @@ def join_ranks(device: str | None) -> torch.device:
 
     Args:
         device: "cpu", "cuda", or None to take a GPU where there is one.
+
+    Raises:
+        ValueError: no such device on this machine.
     """
-    kind = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    if "WORLD_SIZE" not in os.environ:
-        return torch.device(kind)
+    together = "WORLD_SIZE" in os.environ
+    chosen = choose_device(f"cuda:{os.environ['LOCAL_RANK']}" if together and device == "cuda" else device or "auto")
+    if not together:
+        return chosen
     if not dist.is_initialized():
         # Flags and checkpoints are exchanged as CPU tensors, gradients as the device's.
-        backend = "cpu:gloo,cuda:nccl" if kind.startswith("cuda") else "gloo"
-        dist.init_process_group(backend, timeout=_PATIENCE)
-    if not kind.startswith("cuda"):
-        return torch.device(kind)
-    chosen = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
-    torch.cuda.set_device(chosen)
+        dist.init_process_group("cpu:gloo,cuda:nccl" if chosen.type == "cuda" else "gloo", timeout=_PATIENCE)
+    if chosen.type == "cuda":
+        torch.cuda.set_device(chosen)
     return chosen
 
 

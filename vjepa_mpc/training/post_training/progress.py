@@ -10,6 +10,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from vjepa_mpc.extras import install_hint
+from vjepa_mpc.training.step_log import cut_log
+
 LOG_FILE = "log.jsonl"
 PLOT_FILE = "losses.png"
 EVENTS_FOLDER = "tensorboard"
@@ -64,7 +67,7 @@ class RunLog:
         self._path, self._enabled = folder / LOG_FILE, enabled
         if not enabled:
             return
-        self._cut(step)
+        cut_log(self._path, step)
         self._file = self._path.open("a", encoding="utf-8")
         self._events = self._open_events(folder / EVENTS_FOLDER, step, report)
 
@@ -90,19 +93,12 @@ class RunLog:
         with contextlib.suppress(ImportError):  # matplotlib is optional; the log has all figures
             plot(self._path, self._path.with_name(PLOT_FILE))
 
-    def _cut(self, step: int) -> None:
-        if not self._path.is_file():
-            return
-        whole = [line for line in self._path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
-        kept = [line for line in whole if step and json.loads(line)["step"] <= step]
-        self._path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
-
     @staticmethod
     def _open_events(folder: Path, step: int, report: Reporter) -> Any:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
-            report.say("no TensorBoard events: pip install 'vjepa_mpc[post-train]' to have them")
+            report.say(f"no TensorBoard events: {install_hint('post-train')} to have them")
             return None
         return SummaryWriter(str(folder), purge_step=step + 1)
 

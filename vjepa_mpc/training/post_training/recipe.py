@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, get_args
 
 import yaml
 
 from vjepa_mpc.options import check_options, option
 from vjepa_mpc.training.post_training.config import PostTrainingConfig, PostTrainingError
-from vjepa_mpc.worldmodel import bundled_model_path
+from vjepa_mpc.training.recipe_file import read_settings, read_yaml, recipes_folder
 from vjepa_mpc.worldmodel.preprocess import Crop
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +68,7 @@ def recipe_path(name: str) -> Path:
     """
     if Path(name).is_file():
         return Path(name)
-    folder = bundled_model_path().parents[2] / "config" / "train"  # beside resource/models wherever that is installed
+    folder = recipes_folder()
     prefix = "post_train_"
     path = folder / f"{prefix}{name}.yaml"
     if not path.is_file():
@@ -83,16 +81,18 @@ def load_recipe(name: str, changes: Sequence[str] = ()) -> Recipe:
     """Read a recipe (see :func:`recipe_path`) and change settings by texts such as "post_training.lr=1e-4".
 
     Raises:
-        PostTrainingError: a setting is unknown or of another type.
-        ValueError: a setting is out of range.
+        PostTrainingError: a setting is unknown, of another type, or out of range.
+        ValueError: the file is no YAML.
+        OSError: the file cannot be read.
     """
     path = recipe_path(name)
-    values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    if not isinstance(values, dict):
-        raise PostTrainingError(f"{path}: expected settings, one `name: value` a line")
+    values = read_yaml(path)
     for change in changes:
         _change(values, change)
-    return _read(Recipe, values, "")
+    try:
+        return read_settings(Recipe, values)
+    except ValueError as error:
+        raise PostTrainingError(f"recipe {path}: {error}") from error
 
 
 def _change(values: dict[str, Any], change: str) -> None:
@@ -104,32 +104,7 @@ def _change(values: dict[str, Any], change: str) -> None:
         values = values.setdefault(section, {})
         if not isinstance(values, dict):
             raise PostTrainingError(f"{name}: {section} is a setting, not a section")
-    values[last] = yaml.safe_load(text)
-
-
-def _read(kind: type[T], values: Mapping[str, Any], prefix: str) -> T:
-    if not isinstance(values, Mapping):
-        raise PostTrainingError(f"{prefix.rstrip('.')}: expected a section, found {values!r}")
-    known = {each.name: each for each in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    unknown = [name for name in values if name not in known]
-    if unknown:
-        raise PostTrainingError(f"unknown setting {prefix}{unknown[0]}: known are {', '.join(known)}")
-    defaults = kind()
-    return kind(**{name: _typed(prefix + name, getattr(defaults, name), value) for name, value in values.items()})
-
-
-def _typed(name: str, default: Any, value: Any) -> Any:
-    """The value in its setting's type. YAML reads 1e-4 as a text, and a whole number may stand for a float."""
-    if dataclasses.is_dataclass(default):
-        return _read(type(default), value, f"{name}.")
-    if default is None:
-        return value or None  # 0 and null: not set
-    if isinstance(default, tuple):
-        return tuple(value) if isinstance(value, Sequence) else value
     try:
-        number = float(value) if isinstance(default, float) and not isinstance(value, bool) else value
-    except (TypeError, ValueError):
-        number = value
-    if type(number) is not type(default):
-        raise PostTrainingError(f"{name}={value!r}: expected a value like {default!r}")
-    return number
+        values[last] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise PostTrainingError(f"--set {change}: {' '.join(str(error).split())}") from error

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from vjepa_mpc.training.post_training.checkpoints import Checkpoints
@@ -19,30 +16,10 @@ from vjepa_mpc.training.post_training.model_files import save_best
 from vjepa_mpc.training.post_training.progress import Reporter, RunLog, duration
 from vjepa_mpc.training.post_training.recipe import Recipe
 from vjepa_mpc.training.post_training.trainer import PostTrainer
+from vjepa_mpc.training.recipe_file import changed_settings
+from vjepa_mpc.training.stopping import StopRequest
 
 FINISHED, STOPPED_EARLY, INTERRUPTED = "finished", "stopped early", "interrupted"
-
-
-class StopRequest:
-    """SIGTERM and SIGINT ask the run to save and end; a second SIGINT ends it at once, as usual."""
-
-    def __init__(self) -> None:
-        self.requested = False
-
-    @contextmanager
-    def listening(self) -> Iterator[StopRequest]:
-        """Take both signals while the block runs."""
-        before = {number: signal.signal(number, self._ask) for number in (signal.SIGTERM, signal.SIGINT)}
-        try:
-            yield self
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _ask(self, number: int, frame: FrameType | None) -> None:
-        if self.requested and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        self.requested = True
 
 
 @dataclass
@@ -112,7 +89,7 @@ class Run:
             return
         self.progress = Progress(**found["run"])
         self.report.say(f"resuming after step {self.trainer.step_number} of {self.steps}")
-        changed = _changes(found["recipe"], self.recipe.to_dict())
+        changed = list(changed_settings(found["recipe"], self.recipe.to_dict()))
         if changed:
             self.report.say(f"settings that the run did not begin with: {', '.join(changed)}")
 
@@ -179,14 +156,3 @@ class Run:
                 "run": vars(self.progress),
             },
         )
-
-
-def _changes(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
-    changed: list[str] = []
-    for name, value in now.items():
-        earlier = before.get(name)
-        if isinstance(value, Mapping) and isinstance(earlier, Mapping):
-            changed += _changes(earlier, value, f"{prefix}{name}.")
-        elif (list(value) if isinstance(value, tuple) else value) != earlier:  # JSON knows lists alone
-            changed.append(f"{prefix}{name} {earlier} -> {value}")
-    return changed

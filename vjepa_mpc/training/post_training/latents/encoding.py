@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from torch import Tensor
 
+from vjepa_mpc.geometry.pose import check_poses
 from vjepa_mpc.training.post_training.config import PostTrainingError
 from vjepa_mpc.training.post_training.latents.cache import LatentCache
 from vjepa_mpc.training.post_training.latents.clips import EncodedEpisode, clip_starts, sample_stamps
@@ -121,6 +122,10 @@ def _states(recording: Recording, stamps: np.ndarray) -> np.ndarray:
     states = _read(recording, recording.states, stamps).astype(np.float32)
     if states.shape != (len(stamps), 7) or not np.isfinite(states).all():
         raise _UnreadableError(f"{recording.name}: its states are {list(states.shape)} or not finite")
+    try:
+        check_poses(states, f"states of {recording.name}")
+    except ValueError as error:
+        raise _UnreadableError(str(error)) from error
     return states
 
 
