@@ -8,8 +8,15 @@ from vjepa_mpc.worldmodel.speed import compile_rollouts
 from vjepa_mpc.worldmodel.speed.precision import resolve_dtype
 from vjepa_mpc.worldmodel.speed.quantised import QUANTISATIONS, UnsupportedPrecisionError, quantise
 from vjepa_mpc.worldmodel.speed.tuning import MOST_THREADS, choose_device, tune_process
-from vjepa_mpc.worldmodel.vjepa.config import MODEL_CONFIGS, EncoderConfig, ModelConfig, PredictorConfig
-from vjepa_mpc.worldmodel.vjepa.encoder import Encoder
+from vjepa_mpc.worldmodel.vjepa.config import (
+    MODEL_CONFIGS,
+    EncoderConfig,
+    EncoderSetup,
+    ModelConfig,
+    PredictorConfig,
+)
+from vjepa_mpc.worldmodel.vjepa.encoder import Encoder, VideoEncoder
+from vjepa_mpc.worldmodel.vjepa.frames import FrameEncoder, build_encoder
 from vjepa_mpc.worldmodel.vjepa.predictor import Predictor
 from vjepa_mpc.worldmodel.vjepa.world_model import VJEPAWorldModel, build_world_model
 
@@ -21,6 +28,8 @@ __all__ = [
     "Crop",
     "Encoder",
     "EncoderConfig",
+    "EncoderSetup",
+    "FrameEncoder",
     "ModelConfig",
     "PointMassWorldModel",
     "Predictor",
@@ -28,7 +37,9 @@ __all__ = [
     "Rollout",
     "UnsupportedPrecisionError",
     "VJEPAWorldModel",
+    "VideoEncoder",
     "WorldModel",
+    "build_encoder",
     "build_world_model",
     "bundled_model_path",
     "check_world_model",

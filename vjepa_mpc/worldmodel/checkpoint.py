@@ -17,7 +17,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from vjepa_mpc.worldmodel.vjepa.config import MODEL_CONFIGS, ModelConfig
-from vjepa_mpc.worldmodel.vjepa.world_model import StateDict, VJEPAWorldModel, build_world_model
+from vjepa_mpc.worldmodel.vjepa.world_model import VJEPAWorldModel, build_world_model
+from vjepa_mpc.worldmodel.vjepa.weights import StateDict
 
 PARTS = ("encoder", "predictor")
 # Published training wraps the networks; the wrappers' names stay in the keys.

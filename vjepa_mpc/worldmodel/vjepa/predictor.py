@@ -13,6 +13,8 @@ from vjepa_mpc.worldmodel.vjepa.layers import LAYER_NORM_EPS, Block, initialise_
 from vjepa_mpc.worldmodel.vjepa.rope import RopeTable, grid_positions, rope_table
 
 ACTION_DIM = 7
+# In half precision a metre has steps of millimetres: what reads actions and poses is float32 in any model and file.
+EXACT_LAYERS = ("action_encoder.", "state_encoder.")
 CONDITION_TOKENS = 2  # the action's and the state's token lead each time step
 
 
@@ -73,8 +75,8 @@ class Predictor(nn.Module):
     def embed_sequence(self, x: Tensor, actions: Tensor, states: Tensor) -> Tensor:
         """Tokens of all steps: x [B, T*N, D], actions and states [B, T, 7] -> [B, T*(N+2), W]."""
         patches = linear(x, self.predictor_embed).unflatten(1, (actions.shape[1], -1))
-        # In half precision a metre has steps of millimetres: actions and poses are read in the precision that their
-        # encoders were left in (see build_world_model) and only their tokens are cast.
+        # Actions and poses are read in the precision that their encoders were left in (see EXACT_LAYERS); only their
+        # tokens are cast.
         action = self.encode_action(actions)[:, :, None].to(patches.dtype)
         state = self.state_encoder(states.to(self.state_encoder.weight.dtype))[:, :, None].to(patches.dtype)
         return torch.cat([action, state, patches], dim=2).flatten(1, 2)

@@ -3,7 +3,7 @@
 Source: upstream ``src/models/utils/modules.py`` (``rotate_queries_or_keys``, ``RoPEAttention``, ``ACRoPEAttention``).
 Two properties look like mistakes and must stay: inside an axis' part of the head the frequencies are *tiled*
 (f0..fk, f0..fk) while the rotation pairs *adjacent* features, and features left over after three equal even parts are
-not rotated.
+not rotated. V-JEPA 2.1 (``app/vjepa_2_1/models/utils/modules.py``) has corrected the first and kept the second.
 """
 
 from __future__ import annotations
@@ -38,20 +38,22 @@ def axis_dim(head_dim: int) -> int:
     return 2 * ((head_dim // 3) // 2)
 
 
-def rope_table(positions: Tensor, head_dim: int) -> RopeTable:
+def rope_table(positions: Tensor, head_dim: int, interleaved: bool = False) -> RopeTable:
     """Factors for tokens at the given positions.
 
     Args:
         positions: [tokens, axes] with up to three axes (time, height, width). An axis that is missing leaves its
             features unrotated, which is how action and state tokens (time only) are treated.
         head_dim: features of one attention head.
+        interleaved: give both features of a rotated pair the same frequency (f0, f0, f1, f1 ..), as V-JEPA 2.1 does.
     """
     part = axis_dim(head_dim)
     frequencies = _BASE ** (-torch.arange(part // 2, dtype=torch.float32, device=positions.device) / (part / 2))
     angles = torch.zeros(len(positions), head_dim, device=positions.device)
     for axis in range(positions.shape[1]):
         angle = positions[:, axis : axis + 1].float() * frequencies
-        angles[:, axis * part : (axis + 1) * part] = torch.cat([angle, angle], dim=-1)
+        both = angle.repeat_interleave(2, dim=-1) if interleaved else torch.cat([angle, angle], dim=-1)
+        angles[:, axis * part : (axis + 1) * part] = both
     sign = torch.ones(head_dim, device=positions.device)
     sign[0::2] = -1.0
     return RopeTable(angles.cos(), angles.sin() * sign)

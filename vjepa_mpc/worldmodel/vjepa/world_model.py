@@ -10,44 +10,38 @@ import torch
 from torch import Tensor
 
 from vjepa_mpc.worldmodel.interface import Rollout
-from vjepa_mpc.worldmodel.preprocess import Crop, preprocess_batch
+from vjepa_mpc.worldmodel.preprocess import Crop
 from vjepa_mpc.worldmodel.vjepa.config import ModelConfig
-from vjepa_mpc.worldmodel.vjepa.encoder import Encoder
-from vjepa_mpc.worldmodel.vjepa.layers import layer_norm_features
-from vjepa_mpc.worldmodel.vjepa.predictor import Predictor
+from vjepa_mpc.worldmodel.vjepa.encoder import VideoEncoder
+from vjepa_mpc.worldmodel.vjepa.frames import FrameEncoder, build_encoder
+from vjepa_mpc.worldmodel.vjepa.predictor import EXACT_LAYERS, Predictor
 from vjepa_mpc.worldmodel.vjepa.rollout import LatentRollout
-
-StateDict = Mapping[str, Tensor]
+from vjepa_mpc.worldmodel.vjepa.weights import StateDict, with_weights
 
 
 class VJEPAWorldModel:
-    """Frozen V-JEPA 2 encoder and V-JEPA 2-AC predictor (arXiv 2506.09985, sections 2 and 3).
+    """Frozen V-JEPA 2 or 2.1 encoder and V-JEPA 2-AC predictor (arXiv 2506.09985, sections 2 and 3).
 
     Attributes:
         wrap_rollout: puts something around every rollout that is started, such as
             :func:`~vjepa_mpc.worldmodel.compile_rollouts`; None for nothing.
     """
 
-    def __init__(self, config: ModelConfig, encoder: Encoder, predictor: Predictor) -> None:
+    def __init__(self, config: ModelConfig, encoder: VideoEncoder, predictor: Predictor) -> None:
         self.config = config
         self.encoder = encoder.eval().requires_grad_(False)
         self.predictor = predictor.eval().requires_grad_(False)
+        self.frames = FrameEncoder(self.encoder)
         self.tokens_per_frame = config.tokens_per_frame
-        self.embed_dim = config.encoder.embed_dim
+        self.embed_dim = config.latent_dim
         self.image_size = config.img_size
-        self.device = encoder.norm.weight.device
-        self.dtype = encoder.norm.weight.dtype
+        self.device = encoder.device
+        self.dtype = encoder.dtype
         self.wrap_rollout: Callable[[LatentRollout], Rollout] | None = None
 
-    @torch.no_grad()
     def encode(self, images: np.ndarray | Tensor, crop: Crop = "square") -> Tensor:
-        """Images uint8 RGB [B, H, W, 3] -> layer-normed latents [B, N, D].
-
-        As in control upstream, each image is encoded alone, as a clip of the image repeated.
-        """
-        pixels = preprocess_batch(torch.as_tensor(images).to(self.device), self.image_size, crop).to(self.dtype)
-        clips = pixels[:, :, None].expand(-1, -1, self.config.tubelet_size, -1, -1)
-        return layer_norm_features(self.encoder(clips))
+        """Images uint8 RGB [B, H, W, 3] -> layer-normed latents [B, N, D], each image on its own."""
+        return self.frames.encode(images, crop)
 
     @torch.no_grad()
     def start_rollout(
@@ -100,49 +94,17 @@ def build_world_model(
     whatever ``dtype`` is: half precision would round a pose in metres to millimetres.
 
     Raises:
-        ValueError: a weight is missing, unknown or of another shape; the message names it.
+        ValueError: a weight is missing, unknown, of another shape or not finite; the message names it.
     """
     settings = config if isinstance(config, ModelConfig) else ModelConfig.from_dict(config)
-    encoder = _with_weights(Encoder, settings, encoder_state, "encoder", device, dtype)
-    predictor = _with_weights(Predictor, settings, predictor_state, "predictor", device, dtype)
-    predictor.action_encoder.float()
-    predictor.state_encoder.float()
+    encoder = build_encoder(settings, encoder_state, device, dtype)
+    predictor = with_weights(
+        lambda: Predictor(settings),
+        predictor_state,
+        "predictor",
+        device,
+        dtype,
+        unused=("extrinsics_encoder.",),
+        exact=EXACT_LAYERS,
+    )
     return VJEPAWorldModel(settings, encoder, predictor)
-
-
-def _with_weights(
-    part: type, config: ModelConfig, state: StateDict | None, name: str, device: torch.device | str, dtype: torch.dtype
-) -> Any:
-    if state is None:
-        return part(config).to(device, dtype)
-    with torch.device("meta"):  # no memory and no random numbers for weights that are replaced at once
-        module = part(config)
-    _check_weights(name, {key: value.shape for key, value in module.state_dict().items()}, state)
-    weights = {key: _load(key, state[key], device, dtype) for key in module.state_dict() if key in state}
-    if name == "predictor":  # unused, and stripped from some published checkpoints
-        for key, value in module.extrinsics_encoder.state_dict(prefix="extrinsics_encoder.").items():
-            weights.setdefault(key, torch.zeros(value.shape, device=device, dtype=dtype))
-    module.load_state_dict(weights, assign=True)
-    return module
-
-
-def _load(key: str, weight: Tensor, device: torch.device | str, dtype: torch.dtype) -> Tensor:
-    keeps_float32 = key.startswith(("action_encoder.", "state_encoder."))
-    return torch.as_tensor(weight).to(device, torch.float32 if keeps_float32 else dtype)
-
-
-def _check_weights(name: str, expected: Mapping[str, torch.Size], state: StateDict) -> None:
-    missing = [key for key in expected if key not in state and not key.startswith("extrinsics_encoder.")]
-    unknown = [key for key in state if key not in expected]
-    misshapen = [
-        f"{key} is {list(state[key].shape)} instead of {list(shape)}"
-        for key, shape in expected.items()
-        if key in state and tuple(state[key].shape) != tuple(shape)
-    ]
-    if missing or unknown or misshapen:
-        details = "; ".join(
-            f"{what}: {', '.join(keys[:4])}{f' and {len(keys) - 4} more' if len(keys) > 4 else ''}"
-            for what, keys in (("missing", missing), ("unknown", unknown), ("wrong shape", misshapen))
-            if keys
-        )
-        raise ValueError(f"these weights do not belong to this {name} architecture ({details}); check the config")
