@@ -35,7 +35,8 @@ COMMANDS = {
         "compare sub-goals that end by their budgets with ones that end by energy and plateau",
     ),
     "data": ("vjepa_mpc.data.command", "look recordings of a robot over, or convert them"),
-    "convert": ("vjepa_mpc.worldmodel.convert", "strip a checkpoint into safetensors with its config embedded"),
+    "convert": ("vjepa_mpc.worldmodel.convert", "turn any checkpoint into one safetensors file with its provenance"),
+    "inspect": ("vjepa_mpc.worldmodel.inspection", "print what a checkpoint holds and where it comes from"),
 }
 
 

@@ -1,34 +1,31 @@
-"""Reading and writing world-model weights: Meta's published checkpoints and our own safetensors files."""
+"""Loading models from any checkpoint, and saving our own files; the folder ``checkpoints`` reads the forms."""
 
 from __future__ import annotations
 
-import json
+import logging
 import os
-import pickle
-import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from vjepa_mpc.worldmodel.vjepa.config import MODEL_CONFIGS, ModelConfig
-from vjepa_mpc.worldmodel.vjepa.world_model import VJEPAWorldModel, build_world_model
+from vjepa_mpc.worldmodel.checkpoints.errors import CheckpointError
+from vjepa_mpc.worldmodel.checkpoints.loading import joined, open_encoder, open_model
+from vjepa_mpc.worldmodel.checkpoints.opening import open_source
+from vjepa_mpc.worldmodel.checkpoints.told import Told
+from vjepa_mpc.worldmodel.checkpoints.writing import save_model
+from vjepa_mpc.worldmodel.vjepa.config import EncoderSetup, ModelConfig
+from vjepa_mpc.worldmodel.vjepa.encoder import VideoEncoder
+from vjepa_mpc.worldmodel.vjepa.frames import build_encoder
 from vjepa_mpc.worldmodel.vjepa.weights import StateDict
+from vjepa_mpc.worldmodel.vjepa.world_model import VJEPAWorldModel, build_world_model
 
-PARTS = ("encoder", "predictor")
-# Published training wraps the networks; the wrappers' names stay in the keys.
-_WRAPPERS = re.compile(r"^(?:(?:module|backbone|_orig_mod)\.)+")
-_CONFIG_KEY = "vjepa_mpc.config"
 BUNDLED_MODEL = "franka_tiny.safetensors"
 
-
-class CheckpointError(ValueError):
-    """A file that cannot be used as a world model; the message says why and what to do."""
+logger = logging.getLogger(__name__)
 
 
 def bundled_model_path() -> Path:
@@ -50,13 +47,14 @@ def bundled_model_path() -> Path:
 def load_world_model(
     path: str | Path, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
 ) -> VJEPAWorldModel:
-    """Load a published ``.pt`` checkpoint (any key prefix, stripped or not) or one of our ``.safetensors`` files.
+    """Load a published action-conditioned checkpoint (any key prefix, stripped or not) or one of our own files.
 
     The file is memory-mapped and cast tensor by tensor, so what is not needed (optimizer state, the target encoder)
-    is never read.
+    is never read. ``~`` is the home folder. What the weights of others' files do not show is assumed as Meta published
+    it, with a warning that says what; ``vjepa-mpc convert`` takes it from a config.
 
     Raises:
-        CheckpointError: missing, truncated, of another architecture, or holding more than tensors.
+        CheckpointError: missing, truncated, of another architecture, holding more than tensors, or not finite.
     """
     config, encoder_state, predictor_state = read_checkpoint(path)
     try:
@@ -65,20 +63,44 @@ def load_world_model(
         raise CheckpointError(f"{path}: {error}") from error
 
 
-def read_checkpoint(path: str | Path) -> tuple[ModelConfig, dict[str, Tensor], dict[str, Tensor]]:
-    """Config, encoder and predictor weights (upstream key names, memory-mapped) of a checkpoint file."""
-    file = Path(path)
-    if not file.is_file():
-        raise CheckpointError(f"{file} is not a file: give the path of a .safetensors or of Meta's vjepa2-ac-vitg.pt")
-    embedded, tensors = _read_safetensors(file) if file.suffix == ".safetensors" else _read_torch(file)
-    encoder, predictor = (_part(file, tensors, part) for part in PARTS)
-    encoder.pop("pos_embed", None)  # in published files, and not used by models with rotary positions
-    if embedded is None:
-        return _infer_config(file, encoder, predictor), encoder, predictor
+def load_encoder(
+    path: str | Path,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    told: Told = Told(),  # noqa: B008  # frozen
+) -> VideoEncoder:
+    """Load the video encoder of any checkpoint: V-JEPA 2 or 2.1, a file or a Hugging Face folder, ours or others'.
+
+    Args:
+        path: of a file or folder; ``~`` is the home folder.
+        device: where it will live.
+        dtype: of the weights.
+        told: what the weights do not show and the checkpoint does not tell.
+
+    Returns:
+        A module: normalised clip [B, 3, T, H, W] -> tokens [B, N, D]; its ``config`` says what it is.
+
+    Raises:
+        CheckpointError: as for :func:`load_world_model`, or there is no encoder in it.
+    """
+    opened = open_encoder(open_source(path), told)
+    _warn(path, opened.assumed)
     try:
-        return ModelConfig.from_dict(json.loads(embedded)), encoder, predictor
+        return build_encoder(opened.setup, opened.part.state, device, dtype)
     except ValueError as error:
-        raise CheckpointError(f"{file}: its embedded config is not usable: {error}") from error
+        raise CheckpointError(f"{path}: {error}") from error
+
+
+def read_checkpoint(path: str | Path) -> tuple[ModelConfig, dict[str, Tensor], dict[str, Tensor]]:
+    """Config, encoder and predictor weights (upstream key names, memory-mapped) of a checkpoint.
+
+    Raises:
+        CheckpointError: as for :func:`load_world_model`; the weights themselves are not checked.
+    """
+    source = open_source(path)
+    encoder, predictor = open_model(source, source)
+    _warn(path, (*encoder.assumed, *predictor.assumed))
+    return joined(encoder, predictor), encoder.part.state, predictor.part.state
 
 
 def save_world_model(
@@ -89,86 +111,29 @@ def save_world_model(
     dtype: torch.dtype = torch.float16,
     metadata: Mapping[str, str] | None = None,
 ) -> None:
-    """Write both parts as one safetensors file with the config (and further ``metadata``) embedded."""
+    """Write both parts as one safetensors file with the config (and further ``metadata``) embedded.
+
+    The layers that read actions and poses are written in float32 whatever ``dtype`` is.
+
+    Raises:
+        CheckpointError: a weight is too large for ``dtype``, or the file could not be written; nothing of it is left.
+    """
     settings = config if isinstance(config, ModelConfig) else ModelConfig.from_dict(config)
-    tensors = {
-        f"{part}.{key}": weight.detach().to("cpu", dtype).contiguous()
-        for part, state in zip(PARTS, (encoder_state, predictor_state), strict=True)
-        for key, weight in state.items()
-    }
-    header = {**(metadata or {}), _CONFIG_KEY: json.dumps(settings.to_dict())}
-    file = Path(path)
-    file.touch()  # with the permissions that new files get here; save_file replaces it by one of its owner's only
-    permissions = file.stat().st_mode
-    save_file(tensors, str(file), metadata=header)
-    file.chmod(permissions)
+    save_model(Path(path), settings, {"encoder": encoder_state, "predictor": predictor_state}, dtype, metadata or {})
 
 
-def _read_safetensors(file: Path) -> tuple[str | None, dict[str, Tensor]]:
-    try:
-        with safe_open(str(file), framework="pt") as opened:
-            metadata = opened.metadata() or {}
-            keys = opened.keys()
-            return metadata.get(_CONFIG_KEY), {key: opened.get_tensor(key) for key in keys}
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(
-            f"{file} ({file.stat().st_size} bytes) is not a whole safetensors file ({error}): copy it again"
-        ) from error
+def save_encoder(
+    path: str | Path,
+    config: EncoderSetup | Mapping[str, Any],
+    state: StateDict,
+    dtype: torch.dtype = torch.float16,
+    metadata: Mapping[str, str] | None = None,
+) -> None:
+    """Write an encoder alone, for post-training. Errors as for :func:`save_world_model`."""
+    settings = config if isinstance(config, EncoderSetup) else EncoderSetup.from_dict(config)
+    save_model(Path(path), settings, {"encoder": state}, dtype, metadata or {})
 
 
-def _read_torch(file: Path) -> tuple[None, dict[str, Any]]:
-    try:
-        content = torch.load(file, map_location="cpu", mmap=True, weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise CheckpointError(
-            f"{file} holds more than tensors, and running code from a checkpoint is refused "
-            f"({str(error).splitlines()[0]}): get the file from a source that you trust and save only its tensors"
-        ) from error
-    except (RuntimeError, EOFError, OSError, ValueError) as error:
-        raise CheckpointError(
-            f"{file} ({file.stat().st_size} bytes) is not a whole torch checkpoint "
-            f"({str(error).splitlines()[0]}): download it again and compare its size"
-        ) from error
-    if not isinstance(content, Mapping):
-        raise CheckpointError(f"{file} holds a {type(content).__name__}, not a dictionary of weights")
-    return None, dict(content)
-
-
-def _part(file: Path, content: Mapping[str, Any], part: str) -> dict[str, Tensor]:
-    """One network's weights, whether nested under its name or flat with its name as a prefix."""
-    nested = content.get(part, content.get("target_encoder") if part == "encoder" else None)
-    if not isinstance(nested, Mapping):
-        flat = {_WRAPPERS.sub("", key): value for key, value in content.items()}
-        nested = {key[len(part) + 1 :]: value for key, value in flat.items() if key.startswith(f"{part}.")}
-    weights = {_WRAPPERS.sub("", key): value for key, value in nested.items() if isinstance(value, Tensor)}
-    if not weights:
-        raise CheckpointError(
-            f"{file} has no {part} weights (its entries: {', '.join(list(content)[:6])}): an action-conditioned "
-            "checkpoint such as vjepa2-ac-vitg.pt is needed, not a video encoder alone"
-        )
-    return weights
-
-
-def _infer_config(file: Path, encoder: StateDict, predictor: StateDict) -> ModelConfig:
-    """Match the weights' shapes with a published architecture (head counts cannot be read off the weights)."""
-    try:
-        found = (
-            encoder["patch_embed.proj.weight"].shape[0],
-            _depth(encoder, "blocks"),
-            predictor["predictor_embed.weight"].shape[0],
-            _depth(predictor, "predictor_blocks"),
-        )
-    except KeyError as error:
-        raise CheckpointError(f"{file} is not a V-JEPA 2-AC checkpoint: it lacks {error}") from error
-    for config in MODEL_CONFIGS.values():
-        sizes = config.encoder, config.predictor
-        if found == (sizes[0].embed_dim, sizes[0].depth, sizes[1].predictor_embed_dim, sizes[1].depth):
-            return config
-    raise CheckpointError(
-        f"{file}: no known architecture has encoder width {found[0]} x {found[1]} layers and predictor width "
-        f"{found[2]} x {found[3]} layers; save it with save_world_model, which embeds the config"
-    )
-
-
-def _depth(state: StateDict, blocks: str) -> int:
-    return 1 + max((int(key.split(".")[1]) for key in state if key.startswith(f"{blocks}.")), default=-1)
+def _warn(path: str | Path, assumed: tuple[str, ...]) -> None:
+    if assumed:
+        logger.warning("%s: its weights do not show, so this is assumed: %s", path, ", ".join(assumed))

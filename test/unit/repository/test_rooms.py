@@ -11,7 +11,10 @@ import pytest
 from support.source import GENERATED, PACKAGE, ROOT, definitions, imports, module_name, python_files
 
 NUMBERS = ("geometry", "images", "options", "registry", "exit_status", "extras", "files")
-MODELS = ("worldmodel", "worldmodel.speed", "worldmodel.vjepa", "worldmodel.interface", "worldmodel.preprocess")
+MODELS = (
+    *("worldmodel", "worldmodel.checkpoints", "worldmodel.speed", "worldmodel.vjepa"),
+    *("worldmodel.interface", "worldmodel.preprocess"),
+)
 SAFETY = ("safety", "safety.guards", "safety.sanity", "safety.samples", "safety.reasons")
 PLANNING = (
     *("planning", "planning.presets", "planning.objectives", "planning.samplers", "planning.actions"),
@@ -37,7 +40,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "controller": (*PLANNING, "goals", *MODELS, *NUMBERS),
     "planning": (*PLANNING[1:], *MODELS, *NUMBERS),
     "planning.presets": ("planning.config", "registry"),
-    "planning.objectives": ("planning.parts", *MODELS[3:], *NUMBERS),
+    "planning.objectives": ("planning.parts", *MODELS[4:], *NUMBERS),
     "planning.samplers": ("planning.actions", "planning.parts", *NUMBERS),
     "planning.actions": ("planning.config", "planning.pins", *NUMBERS),
     "planning.config": ("planning.updates", "planning.pins", *NUMBERS),
@@ -57,9 +60,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "sim.tasks": ("sim", *NUMBERS),
     "sim": NUMBERS,
     "worldmodel": (*MODELS[1:], *NUMBERS),
-    "worldmodel.speed": (*MODELS[2:], *NUMBERS),
-    "worldmodel.vjepa": (*MODELS[3:], *NUMBERS),
-    "worldmodel.interface": (MODELS[4], *NUMBERS),
+    "worldmodel.checkpoints": (*MODELS[3:], *NUMBERS),
+    "worldmodel.speed": (*MODELS[3:], *NUMBERS),
+    "worldmodel.vjepa": (*MODELS[4:], *NUMBERS),
+    "worldmodel.interface": (MODELS[5], *NUMBERS),
     "worldmodel.preprocess": NUMBERS,
     "control": ("geometry",),  # the former home of poses, for one release
     "geometry": ("options", "registry"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 from pathlib import Path
@@ -10,28 +9,18 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
-from safetensors import safe_open
-from torch import Tensor
 
+from support.checkpoints import TINY, official, with_prefix
 from support.golden import relative_error
 from vjepa_mpc.worldmodel import (
     MODEL_CONFIGS,
+    CheckpointError,
     ModelConfig,
     VJEPAWorldModel,
     build_world_model,
     checkpoint,
-    convert,
     load_world_model,
-)
-from vjepa_mpc.worldmodel.checkpoint import CheckpointError, save_world_model
-
-# Unlike any published architecture in every size but what the shapes cannot tell: the heads.
-TINY = ModelConfig.from_dict(
-    {
-        "img_size": 64,
-        "encoder": {"embed_dim": 24, "depth": 2, "num_heads": 2},
-        "predictor": {"embed_dim": 24, "predictor_embed_dim": 36, "depth": 1, "num_heads": 3},
-    }
+    save_world_model,
 )
 
 
@@ -44,25 +33,6 @@ def model() -> VJEPAWorldModel:
 def known(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the tiny architecture one of those that shapes alone identify."""
     monkeypatch.setitem(MODEL_CONFIGS, "tiny", TINY)
-
-
-def with_prefix(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {prefix + key: value for key, value in state.items()}
-
-
-def official(
-    model: VJEPAWorldModel, encoder_prefix: str = "module.backbone.", predictor_prefix: str = "module."
-) -> dict:
-    """The shape of Meta's training checkpoint."""
-    encoder = model.encoder.state_dict()
-    return {
-        "encoder": with_prefix(encoder | {"pos_embed": torch.zeros(1, 8, 24)}, encoder_prefix),
-        "predictor": with_prefix(model.predictor.state_dict(), predictor_prefix),
-        "target_encoder": with_prefix({key: torch.zeros_like(value) for key, value in encoder.items()}, encoder_prefix),
-        "opt": {"state": {0: {"exp_avg": torch.zeros(5)}}, "param_groups": [{"lr": 1e-4}]},
-        "epoch": 315,
-        "loss": 0.1,
-    }
 
 
 def without_extrinsics(content: dict) -> dict:
@@ -119,27 +89,6 @@ def test_a_saved_model_has_the_permissions_of_a_new_file(
     finally:
         os.umask(before)
     assert path.stat().st_mode & 0o777 == mode
-
-
-@pytest.mark.usefixtures("known")
-def test_convert_strips_a_training_checkpoint(
-    model: VJEPAWorldModel, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    torch.save(official(model), tmp_path / "in.pt")
-    parser = argparse.ArgumentParser()
-    convert.add_arguments(parser)
-    output = tmp_path / "out.safetensors"
-    assert convert.main(parser.parse_args([str(tmp_path / "in.pt"), str(output), "--dtype", "float32"])) == 0
-    assert_same(load_world_model(output), model)
-    assert "float32" in capsys.readouterr().out
-    with safe_open(str(output), framework="pt") as written:
-        assert {key.split(".")[0] for key in written.keys()} == {"encoder", "predictor"}  # noqa: SIM118
-
-
-def test_convert_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = argparse.Namespace(input=tmp_path / "none.pt", output=tmp_path / "out.safetensors", dtype="float16")
-    assert convert.main(arguments) == 2
-    assert "is not a file" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("known")

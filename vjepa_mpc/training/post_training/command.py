@@ -29,7 +29,6 @@ from vjepa_mpc.training.post_training.recipe import Recipe, load_recipe
 from vjepa_mpc.training.post_training.run import INTERRUPTED, Run
 from vjepa_mpc.training.post_training.trainer import PostTrainer
 from vjepa_mpc.training.stopping import StopRequest
-from vjepa_mpc.worldmodel import load_world_model
 from vjepa_mpc.worldmodel.preprocess import Crop
 
 _DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}
@@ -41,7 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mapping", default=None, help="YAML that says what is what in the recordings")
     start = parser.add_mutually_exclusive_group()
     start.add_argument("--checkpoint", type=Path, help="world model whose predictor is trained further")
-    start.add_argument("--encoder", type=Path, help="world model whose encoder a new predictor is trained for")
+    start.add_argument(
+        "--encoder",
+        type=Path,
+        help="model whose encoder a new predictor is trained for: a file in any form, or a Hugging Face folder",
+    )
     parser.add_argument("--out", type=Path, help="folder of the run; one that has a checkpoint is resumed")
     parser.add_argument("--recipe", default="few_recordings", help="few_recordings, vjepa2_ac, or a YAML file")
     parser.add_argument(
@@ -156,13 +159,15 @@ def _encoded(
         "data": args.data.name,
         "mapping": _mapping_hash(args.mapping),
     }
-    shape = (start.config.tokens_per_frame, start.config.encoder.embed_dim)
+    if start.config.frames_per_picture != start.config.tubelet_size:
+        key["frames_per_picture"] = start.config.frames_per_picture
+    shape = (start.config.tokens_per_frame, start.config.latent_dim)
     cache = LatentCache(args.cache or args.out / "latents", key, shape, recipe.cache_dtype)
     dtype = torch.bfloat16 if recipe.post_training.precision == "bf16" else torch.float32
-    model = load_world_model(start.path, device, dtype)
+    encoder = start.encoder(device, dtype)
 
     def encode(images: np.ndarray) -> Tensor:
-        return model.encode(images, recipe.crop)  # type: ignore[arg-type]  # one of the names, as the recipe has checked
+        return encoder.encode(images, recipe.crop)  # type: ignore[arg-type]  # one of the names, as the recipe has checked
 
     how = Encoding(
         encode=encode,

@@ -45,7 +45,7 @@ def measure(model: ModelConfig, recipe: Recipe, device: torch.device) -> str:
 
 def _random_batch(model: ModelConfig, recipe: Recipe) -> tuple[Tensor, Tensor, Tensor]:
     clips, frames = recipe.batch_size, recipe.clip_frames
-    latents = torch.randn(clips, frames * model.tokens_per_frame, model.encoder.embed_dim)
+    latents = torch.randn(clips, frames * model.tokens_per_frame, model.latent_dim)
     actions = 0.03 * torch.randn(clips, frames - 1, 7)
     return F.layer_norm(latents, latents.shape[-1:]), actions, torch.randn(clips, frames, 7)
 

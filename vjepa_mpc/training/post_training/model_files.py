@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from vjepa_mpc.training.post_training.config import PostTrainingError
 from vjepa_mpc.training.post_training.recipe import PredictorSizes
-from vjepa_mpc.worldmodel import ModelConfig, Predictor, PredictorConfig, build_world_model, save_world_model
-from vjepa_mpc.worldmodel.checkpoint import read_checkpoint
+from vjepa_mpc.worldmodel import (
+    CheckpointError,
+    FrameEncoder,
+    ModelConfig,
+    Predictor,
+    PredictorConfig,
+    build_encoder,
+    build_world_model,
+    save_world_model,
+)
+from vjepa_mpc.worldmodel.checkpoints.loading import joined, open_encoder, open_model, with_predictor
+from vjepa_mpc.worldmodel.checkpoints.opening import open_source
+from vjepa_mpc.worldmodel.checkpoints.provenance import fingerprint
 
 MODEL_FILE = "model.safetensors"
 CARD_FILE = "model.md"
@@ -43,25 +53,35 @@ class Start:
 
     @classmethod
     def from_checkpoint(cls, path: Path) -> Start:
-        """Encoder and predictor of a world-model file."""
-        config, encoder, predictor = read_checkpoint(path)
-        return cls(path, config, encoder, predictor, _header(path))
+        """Encoder and predictor of a world model in any form."""
+        source = open_source(path)
+        encoder, predictor = open_model(source, source)
+        config = joined(encoder, predictor)
+        return cls(source.path, config, encoder.part.state, predictor.part.state, source.header)
 
     @classmethod
     def from_encoder(cls, path: Path, sizes: PredictorSizes) -> Start:
-        """The encoder of a world-model file, and a new predictor."""
-        config, encoder, _ = read_checkpoint(path)
-        predictor = PredictorConfig(embed_dim=config.encoder.embed_dim, **dataclasses.asdict(sizes))
-        return cls(path, dataclasses.replace(config, predictor=predictor), encoder, None, _header(path))
+        """The encoder of a checkpoint in any form, and a new predictor."""
+        source = open_source(path)
+        encoder = open_encoder(source)
+        predictor = PredictorConfig(embed_dim=encoder.setup.latent_dim, **dataclasses.asdict(sizes))
+        config = with_predictor(encoder, predictor)
+        return cls(source.path, config, encoder.part.state, None, source.header)
 
     def encoder_fingerprint(self) -> str:
         """Hash of the encoder's weights, whatever file they lie in."""
-        digest = hashlib.sha256()
-        for key in sorted(self.encoder_state):
-            weight = self.encoder_state[key].contiguous()
-            digest.update(f"{key} {weight.dtype} {list(weight.shape)}".encode())
-            digest.update(weight.reshape(-1).view(torch.uint8).numpy().data)
-        return digest.hexdigest()[:16]
+        return fingerprint(self.encoder_state)
+
+    def encoder(self, device: torch.device, dtype: torch.dtype) -> FrameEncoder:
+        """The encoder, to encode pictures with.
+
+        Raises:
+            CheckpointError: its weights are not those of its architecture, or not finite.
+        """
+        try:
+            return FrameEncoder(build_encoder(self.config, self.encoder_state, device, dtype))
+        except ValueError as error:
+            raise CheckpointError(f"{self.path}: {error}") from error
 
     def predictor(self, seed: int) -> Predictor:
         """The predictor to train, on the CPU: the file's, or new weights of a seed."""
@@ -69,8 +89,10 @@ class Start:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed)
                 return Predictor(self.config)
-        model = build_world_model(self.config, self.encoder_state, self.predictor_state)
-        return model.predictor
+        try:
+            return build_world_model(self.config, self.encoder_state, self.predictor_state).predictor
+        except ValueError as error:
+            raise CheckpointError(f"{self.path}: {error}") from error
 
 
 def save_best(out: Path, predictor: Mapping[str, Tensor]) -> None:
@@ -91,14 +113,6 @@ def write_model(out: Path, start: Start, card: Mapping[str, str], dtype: torch.d
     return file
 
 
-def _header(path: Path) -> dict[str, str]:
-    if path.suffix != ".safetensors":
-        return {}
-    with safe_open(str(path), framework="pt") as opened:
-        header = dict(opened.metadata() or {})
-    return {name: value for name, value in header.items() if not name.startswith("vjepa_mpc.")}
-
-
 def _replace(file: Path, write: Callable[[Path], None]) -> None:
     """Write a file so that it is there whole or as before.
 
@@ -109,7 +123,7 @@ def _replace(file: Path, write: Callable[[Path], None]) -> None:
     try:
         write(partial)
         partial.replace(file)
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, CheckpointError) as error:
         partial.unlink(missing_ok=True)
         raise PostTrainingError(
             f"{file} could not be written ({error}): make room and run the same command again; the run's checkpoint "

@@ -53,7 +53,7 @@ class Encoder21(VideoEncoder):
         )
         rope = self._rope(clip, 1 if image else self.tubelet_size)
         x = patches(clip) + kind
-        layers = []
+        layers: list[Tensor] = []
         for layer, block in enumerate(self.blocks):
             x = block(x, rope)
             if self.dense and layer in self.normed_layers:

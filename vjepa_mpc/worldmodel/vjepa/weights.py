@@ -92,10 +92,10 @@ def check_finite(name: str, weights: StateDict, origin: StateDict) -> None:
     Raises:
         ValueError: names the weights.
     """
-    bad = _not_finite(weights)
+    bad = not_finite(weights)
     if not bad:
         return
-    overflown = [key for key in bad if not _not_finite({key: torch.as_tensor(origin[key])})]
+    overflown = [key for key in bad if not not_finite({key: torch.as_tensor(origin[key])})]
     if len(overflown) < len(bad):
         broken = [key for key in bad if key not in overflown]
         raise ValueError(
@@ -110,7 +110,7 @@ def check_finite(name: str, weights: StateDict, origin: StateDict) -> None:
     )
 
 
-def _not_finite(weights: StateDict) -> list[str]:
+def not_finite(weights: StateDict) -> list[str]:
     """Keys of weights with NaN or infinities. One pass, and one wait for the device."""
     real = [(key, weight) for key, weight in weights.items() if weight.device.type != "meta" and weight.numel()]
     if not real:
