@@ -1,13 +1,13 @@
 """World models: the interface, and V-JEPA 2 encoder and V-JEPA 2-AC predictor, exact to the published weights."""
 
 from vjepa_mpc.worldmodel.checkpoint import (
-    CheckpointError,
     bundled_model_path,
     load_encoder,
     load_world_model,
     save_encoder,
     save_world_model,
 )
+from vjepa_mpc.worldmodel.checkpoints.errors import CheckpointError
 from vjepa_mpc.worldmodel.interface import Rollout, WorldModel, check_world_model
 from vjepa_mpc.worldmodel.point_mass import PointMassWorldModel
 from vjepa_mpc.worldmodel.preprocess import Crop, preprocess, preprocess_batch

@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
+from torch import Tensor
 
 from support.checkpoints import TINY, official, with_prefix
 from support.golden import relative_error
