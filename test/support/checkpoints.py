@@ -7,12 +7,21 @@ import json
 from pathlib import Path
 from types import ModuleType
 
+import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from vjepa_mpc.worldmodel import EncoderSetup, ModelConfig, VJEPAWorldModel, build_encoder, build_world_model, convert
+from vjepa_mpc.worldmodel import (
+    CheckpointError,
+    EncoderSetup,
+    ModelConfig,
+    VJEPAWorldModel,
+    build_encoder,
+    build_world_model,
+    convert,
+)
 
 # Unlike any published architecture in every size but what the shapes cannot tell: the heads.
 TINY = ModelConfig.from_dict(
@@ -158,3 +167,13 @@ def header(path: Path) -> dict[str, str]:
     """The texts in a safetensors file's header."""
     with safe_open(str(path), "pt") as opened:
         return dict(opened.metadata() or {})
+
+
+def refused(*arguments: object) -> str:
+    """What convert says against it; it must leave nothing beside what was there."""
+    output = Path(str(arguments[-1]))
+    before = {path.name: path.stat().st_mtime_ns for path in output.parent.iterdir()}
+    with pytest.raises(CheckpointError) as error:
+        run(convert, *arguments)
+    assert {path.name: path.stat().st_mtime_ns for path in output.parent.iterdir()} == before
+    return str(error.value)

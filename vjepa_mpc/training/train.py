@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import torch
-from safetensors import SafetensorError
 
 from vjepa_mpc.exit_status import ExitStatus
-from vjepa_mpc.files import WriteError, replacing, require_writable
+from vjepa_mpc.files import WriteError, require_writable
 from vjepa_mpc.training.config import TrainConfig, load_config
 from vjepa_mpc.training.data_folder import SIMULATOR, Origin, open_folder
 from vjepa_mpc.training.dataset import Clips, EpisodeDataset
@@ -201,8 +200,7 @@ def export(trainer: Trainer, path: Path, origin: Origin | None = None) -> None:
         "training_seed": str(trainer.config.seed),
         **_data_card(trainer.data, origin),
     }
-    with replacing(path, SafetensorError) as partial:
-        save_world_model(partial, trainer.config.model, encoder, predictor, dtype=torch.float16, metadata=metadata)
+    save_world_model(path, trainer.config.model, encoder, predictor, dtype=torch.float16, metadata=metadata)
 
 
 def _data_card(data: EpisodeDataset, origin: Origin | None) -> Mapping[str, str]:

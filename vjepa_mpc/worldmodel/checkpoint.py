@@ -116,7 +116,8 @@ def save_world_model(
     The layers that read actions and poses are written in float32 whatever ``dtype`` is.
 
     Raises:
-        CheckpointError: a weight is too large for ``dtype``, or the file could not be written; nothing of it is left.
+        CheckpointError: a weight is too large for ``dtype``.
+        WriteError: the file could not be written; nothing of it is left, and one that was there is as it was.
     """
     settings = config if isinstance(config, ModelConfig) else ModelConfig.from_dict(config)
     save_model(Path(path), settings, {"encoder": encoder_state, "predictor": predictor_state}, dtype, metadata or {})

@@ -66,6 +66,7 @@ def main(args: argparse.Namespace) -> int:
 
     Raises:
         CheckpointError: what was given cannot be used; nothing was written.
+        WriteError: the file could not be written; nothing of it is left.
     """
     given, output = (None, args.input) if args.output is None else (args.input, args.output)
     output = expanded(output)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from vjepa_mpc.files import WriteError, replacing
 from vjepa_mpc.training.post_training.config import PostTrainingError
 from vjepa_mpc.training.post_training.recipe import PredictorSizes
 from vjepa_mpc.worldmodel import (
@@ -98,34 +100,28 @@ class Start:
 def save_best(out: Path, predictor: Mapping[str, Tensor]) -> None:
     """Keep the weights of the best predictor so far."""
     weights = {key: value.contiguous() for key, value in predictor.items()}
-    _replace(out / BEST_FILE, lambda path: save_file(weights, path))
+    file = out / BEST_FILE
+    with _intact(), replacing(file, SafetensorError) as partial:
+        save_file(weights, partial)
 
 
 def write_model(out: Path, start: Start, card: Mapping[str, str], dtype: torch.dtype) -> Path:
     """Write the best predictor with the encoder as one file that the node loads, and its card beside it."""
     predictor = load_file(out / BEST_FILE)
     file = out / MODEL_FILE
-    _replace(
-        file, lambda path: save_world_model(path, start.config, start.encoder_state, predictor, dtype, metadata=card)
-    )
+    with _intact():
+        save_world_model(file, start.config, start.encoder_state, predictor, dtype, metadata=card)
     lines = [f"| {name} | {value} |" for name, value in card.items()]
     (out / CARD_FILE).write_text("\n".join([f"# {file.name}", "", "| | |", "|---|---|", *lines, ""]), encoding="utf-8")
     return file
 
 
-def _replace(file: Path, write: Callable[[Path], None]) -> None:
-    """Write a file so that it is there whole or as before.
-
-    Raises:
-        PostTrainingError: it could not be written.
-    """
-    partial = file.with_name(f"{file.name}.partial")
+@contextmanager
+def _intact() -> Iterator[None]:
+    """Say of a file that could not be written that the run is not lost."""
     try:
-        write(partial)
-        partial.replace(file)
-    except (OSError, SafetensorError, CheckpointError) as error:
-        partial.unlink(missing_ok=True)
+        yield
+    except WriteError as error:
         raise PostTrainingError(
-            f"{file} could not be written ({error}): make room and run the same command again; the run's checkpoint "
-            "is intact"
+            f"{error}: make room and run the same command again; the run's checkpoint is intact"
         ) from error

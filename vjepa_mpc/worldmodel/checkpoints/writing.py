@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
+from vjepa_mpc.files import replacing
 from vjepa_mpc.worldmodel.checkpoints.errors import CheckpointError
 from vjepa_mpc.worldmodel.checkpoints.safetensors_file import CONFIG_KEY
 from vjepa_mpc.worldmodel.vjepa.config import EncoderSetup
@@ -28,8 +29,8 @@ def save_model(
     """Write parts, named ``encoder`` and ``predictor``; what reads actions and poses stays float32.
 
     Raises:
-        CheckpointError: a weight is too large for ``dtype``, or the file could not be written; nothing of it is left,
-            and one that was there before is as it was.
+        CheckpointError: a weight is too large for ``dtype``.
+        WriteError: the file could not be written; nothing of it is left, and one that was there is as it was.
     """
     tensors: dict[str, Tensor] = {}
     for part, state in parts.items():
@@ -46,14 +47,8 @@ def save_model(
 
 
 def _write(path: Path, tensors: dict[str, Tensor], header: dict[str, str]) -> None:
-    partial = path.with_name(f"{path.name}.partial")
-    try:
+    with replacing(path, SafetensorError) as partial:
         partial.touch()  # with the permissions that new files get here; save_file's are its owner's only
         permissions = partial.stat().st_mode
         save_file(tensors, str(partial), metadata=header)
         partial.chmod(permissions)
-        partial.replace(path)
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{path} could not be written ({error}): make room, or name another place") from error
-    finally:
-        partial.unlink(missing_ok=True)

@@ -1,0 +1,87 @@
+"""What weights do not show: told by a config, betrayed by other weights, or assumed and said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from support.checkpoints import TINY, TINY_YAML, converted, header, official, random_model, refused, run
+from vjepa_mpc.worldmodel import CheckpointError, VJEPAWorldModel, bundled_model_path, convert, load_world_model
+
+
+@pytest.fixture(scope="module")
+def model() -> VJEPAWorldModel:
+    return random_model()
+
+
+@pytest.fixture
+def checkpoint(model: VJEPAWorldModel, tmp_path: Path) -> Path:
+    torch.save(official(model), tmp_path / "official.pt")
+    return tmp_path / "official.pt"
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out.safetensors"
+
+
+def test_a_training_yaml_tells_what_the_weights_do_not(checkpoint: Path, tmp_path: Path, out: Path) -> None:
+    (tmp_path / "droid.yaml").write_text(TINY_YAML)
+    converted(checkpoint, "--config", tmp_path / "droid.yaml", "--encoder-heads", "2", out)
+    assert load_world_model(out).config == TINY
+    assert header(out)["seconds_a_step"] == "0.25" and header(out)["crop"] == "droid"
+    # Half as many heads compute something else from the same weights: the config is not decoration.
+    converted(checkpoint, "--config", tmp_path / "droid.yaml", "--encoder-heads", "2", "--pred-heads", "6", out)
+    assert load_world_model(out).config.predictor.num_heads == 6
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("use_rope: true->use_rope: false", "without rotary positions"),
+        ("use_extrinsics: false->use_extrinsics: true", "reads camera extrinsics"),
+        ("pred_is_frame_causal: true->pred_is_frame_causal: false", "without causal attention"),
+        ("use_rope: true->use_rope: true, use_silu: true", "with SiLU in place of GELU"),
+        ("pred_depth: 1->pred_depth: 24", r"width and layers are \(36, 1\), and the config says \(36, 24\)"),
+        ("patch_size: 16->patch_size: 14", "patch_size is 16, and the config says 14"),
+        ("model: {->model: {model_name: vit_giant_xformers, ", r"are \(24, 2\), and the config says \(1408, 40\)"),
+        ("model: {->model: {model_name: resnet, ", "'resnet' is none of upstream's encoders"),
+        ("pred_num_heads: 3->pred_num_heads: many", "model.pred_num_heads='many' is no whole number"),
+        ("use_rope: true->use_rope: 3", "model.use_rope='3' is no truth value"),
+    ],
+)
+def test_a_yaml_that_tells_of_another_model_is_refused(
+    checkpoint: Path, tmp_path: Path, out: Path, change: str, message: str
+) -> None:
+    (tmp_path / "droid.yaml").write_text(TINY_YAML.replace(*change.split("->")))
+    with pytest.raises(CheckpointError, match=message):
+        run(convert, checkpoint, "--config", tmp_path / "droid.yaml", "--encoder-heads", "2", out)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(("text", "message"), [("a: 1", "names none of"), ("{", "is not YAML"), ("", "names none of")])
+def test_a_yaml_of_something_else_is_named(
+    checkpoint: Path, tmp_path: Path, out: Path, text: str, message: str
+) -> None:
+    (tmp_path / "other.yaml").write_text(text)
+    assert message in refused(checkpoint, "--config", tmp_path / "other.yaml", out)
+
+
+def test_what_is_assumed_is_said_and_written(tmp_path: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bundled = load_world_model(bundled_model_path())
+    states = {"encoder": bundled.encoder.state_dict(), "predictor": bundled.predictor.state_dict()}
+    torch.save(states, tmp_path / "bare.pt")
+    converted(tmp_path / "bare.pt", out)
+    expected = ("3 attention heads in the encoder", "pictures of 128 px", "3 attention heads in the predictor")
+    for text in (capsys.readouterr().out, header(out)["assumed"]):
+        assert all(each in text for each in (*expected, "rotary positions", "GELU", "no camera extrinsics"))
+
+
+def test_a_table_of_positions_betrays_another_size_of_pictures(tmp_path: Path, out: Path) -> None:
+    bundled = load_world_model(bundled_model_path())
+    encoder = bundled.encoder.state_dict() | {"pos_embed": torch.zeros(1, 8 * 24 * 24, 192)}
+    torch.save({"encoder": encoder, "predictor": bundled.predictor.state_dict()}, tmp_path / "bare.pt")
+    assert "table of 4608 positions was made for pictures of 384 px" in refused(tmp_path / "bare.pt", out)
+    assert load_world_model(converted(tmp_path / "bare.pt", "--img-size", "384", out)).image_size == 384
