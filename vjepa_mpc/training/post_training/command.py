@@ -29,6 +29,7 @@ from vjepa_mpc.training.post_training.recipe import Recipe, load_recipe
 from vjepa_mpc.training.post_training.run import INTERRUPTED, Run
 from vjepa_mpc.training.post_training.trainer import PostTrainer
 from vjepa_mpc.training.stopping import StopRequest
+from vjepa_mpc.worldmodel.checkpoints.provenance import THE_SAME
 from vjepa_mpc.worldmodel.preprocess import Crop
 
 _DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}
@@ -208,15 +209,16 @@ def _card(
     training: Sequence[EncodedEpisode],
     held_out: Sequence[EncodedEpisode],
 ) -> dict[str, str]:
-    """What the header and ``model.md`` say; the encoder's own entries stay."""
+    """What the header and ``model.md`` say; where the encoder first came from stays."""
     progress, recipe = run.progress, run.recipe
     errors = ", ".join(f"{name} {error:.4f}" for name, error in progress.best.items())
     return {
-        **start.header,
+        **{name: text for name, text in start.header.items() if not name.startswith("predictor_")},
         "seconds_a_step": f"{recipe.seconds_a_step:g}",
         "crop": recipe.crop,
         "encoder_fingerprint": fingerprint,
-        "encoder_file": start.path.name,
+        "encoder_file": start.header.get("encoder_file", start.path.name),
+        "predictor_trained_with": THE_SAME,
         "predictor_start": start.path.name if args.checkpoint else "random weights",
         "trained_steps": str(progress.best_step),
         "trained_for": f"{run.trainer.step_number} of {run.steps} steps, {duration(progress.seconds)}",

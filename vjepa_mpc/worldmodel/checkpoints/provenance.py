@@ -18,7 +18,7 @@ from vjepa_mpc.worldmodel.vjepa.weights import StateDict
 
 # The encoder inside vjepa2-ac-vitg.pt differs from the released vitg.pt by about 6 %, a copy in bfloat16 by 0.2 %.
 _SAME_ENCODER = 0.01
-_THE_SAME, _ANOTHER = "this encoder", "another encoder"
+THE_SAME, _ANOTHER = "this encoder", "another encoder"
 _BLOCK = 1 << 22
 
 
@@ -87,7 +87,7 @@ def common_header(assumed: Sequence[str], told: Told) -> dict[str, str]:
 def other_encoder(encoder: OpenedEncoder, predictor: OpenedPredictor) -> str:
     """How it is known that a predictor was trained with another encoder than this one; empty where it is not."""
     if encoder.source.path == predictor.source.path:
-        return predictor.source.header.get("predictor_trained_with", "").removeprefix(_THE_SAME)
+        return predictor.source.header.get("predictor_trained_with", "").removeprefix(THE_SAME)
     brought = predictor.source.header.get("predictor_trained_with", "")
     if brought.startswith(_ANOTHER):
         return brought
@@ -131,7 +131,7 @@ def _trained_with(encoder: OpenedEncoder, predictor: OpenedPredictor, other: str
     if other:
         return other
     if encoder.source.path == predictor.source.path or _tells_its_encoder(predictor.source):
-        return _THE_SAME
+        return THE_SAME
     return "not known"
 
 

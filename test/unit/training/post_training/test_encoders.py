@@ -31,7 +31,9 @@ def test_a_v_jepa_2_1_encoder_gets_a_predictor(tmp_path: Path, options: list[str
     written = tmp_path / "out" / "model.safetensors"
     trained = load_world_model(written)
     assert trained.config.family == "vjepa2.1" and trained.embed_dim == (96 if options else 24)
-    assert header(written)["encoder_file"] == "encoder.safetensors"
+    told = header(written)
+    assert (told["encoder_file"], told["encoder_entry"]) == ("vjepa2_1.pt", "ema_encoder")
+    assert (told["predictor_start"], told["predictor_trained_with"]) == ("random weights", "this encoder")
     assert trained.encode(np.zeros((1, 32, 32, 3), np.uint8)).shape == (1, 4, trained.embed_dim)
 
 
