@@ -6,6 +6,7 @@ import time
 
 from vjepa_mpc.controller.step import Step
 from vjepa_mpc.geometry.cartesian import CartesianPose
+from vjepa_mpc.geometry.setpoint import Setpoint
 from vjepa_mpc.loop.deciding import Deciding
 from vjepa_mpc.loop.look_ahead import PlanningTime, PoseHistory
 from vjepa_mpc.loop.ports import Inputs, Listener, Publishers
@@ -63,6 +64,7 @@ class Execution:
         self.time_budget = TimeBudgetMeter()
         self._planning_time, self._poses = PlanningTime(), PoseHistory()
         self._planning = False
+        self._steps = 0  # carried out, or begun
         self._ready: Proposal | None = None  # waits for the arm to get where its step begins
         self._destination: CartesianPose | None = None  # where the newest look ahead expects the arm
         self._image_after = 0.0  # steady seconds: older images show the arm in motion
@@ -97,7 +99,9 @@ class Execution:
             self._poses.forget()
         self._engaged = decision.engaged
         may_follow = motion.engage(decision.engaged, measured, now.steady)
-        motion.advance(now.steady, measured)
+        sent = motion.advance(now.steady, measured)
+        if sent is not None:
+            self._see_that_it_follows(sent)
         if motion.expired:
             self._deciding.stop_for(Reason.PLAN_EXPIRED, f"it was to be carried out within {self._plan_max_age:g} s")
         if motion.done(now.steady, measured, self._closedness()):
@@ -107,6 +111,11 @@ class Execution:
         self._act()
         if may_follow and decision.may_plan and not self._planning and self._ready is None:
             self._plan(decision, now)
+
+    def _see_that_it_follows(self, sent: Setpoint) -> None:
+        found = self._supervisor.sent(sent, step=self._steps, executing=self._motion.executing)
+        if found is not None:
+            self._deciding.stop_for(found.reason, f"{found.detail}; {self._publishers.followers()}")
 
     def _abandon(self) -> None:
         """Brake, and drop the step that was to come next."""
@@ -188,6 +197,7 @@ class Execution:
     def _carry_out(self, proposal: Proposal) -> None:
         step, now = proposal.step, self._deciding.now().steady
         self._worker.commit(step)
+        self._steps += 1
         self._motion.follow(step.target_pose, self._closedness(), now, now + self._plan_max_age)
         self._deciding.step = step
         self._deciding.decide(tell=True)

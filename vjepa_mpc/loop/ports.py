@@ -84,6 +84,9 @@ class Publishers(Protocol):
     def debug(self, step: Step, start: np.ndarray) -> None:
         """Show a step that is being carried out, and the pose [7] that it was planned from."""
 
+    def followers(self) -> str:
+        """Who gets the set-points, and what usually keeps an arm from following them, in words."""
+
     def other_publishers(self) -> list[str]:
         """Names of others that publish targets."""
 

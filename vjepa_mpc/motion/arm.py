@@ -141,12 +141,12 @@ class Motion:
         self._target = None
         self._setpoints.stop()
 
-    def advance(self, now: float, measured: CartesianPose | None) -> None:
-        """Send this period's set-point, if there is one."""
+    def advance(self, now: float, measured: CartesianPose | None) -> Setpoint | None:
+        """Send this period's set-point, if there is one, and return what was sent."""
         setpoint = self._setpoints.advance(now, measured)
         if setpoint is None:
             self._previous = None
-            return
+            return None
         problems = check_setpoint(
             setpoint,
             previous=self._previous,
@@ -157,9 +157,10 @@ class Motion:
         )
         if problems:
             self._refuse("; ".join(problems))
-            return
+            return None
         self._previous = setpoint
         self._publish(setpoint)
+        return setpoint
 
     def done(self, now: float, measured: CartesianPose | None, closedness: float | None) -> bool:
         """Whether arm and fingers have come to rest after a step; True once for each step."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vjepa_mpc.options import option
+from vjepa_mpc.safety.guards.following import FollowingGuard
 from vjepa_mpc.safety.guards.gripper import GripperGuard
 from vjepa_mpc.safety.guards.image import ImageGuard
 from vjepa_mpc.safety.guards.interface import InputGuard
@@ -21,7 +22,9 @@ changes are compared with the arm's motion. What has not come yet is named in th
 
 
 @dataclass(frozen=True, kw_only=True)
-class SupervisorConfig(PlanGuard.Options, GripperGuard.Options, PoseGuard.Options, ImageGuard.Options):
+class SupervisorConfig(
+    PlanGuard.Options, FollowingGuard.Options, GripperGuard.Options, PoseGuard.Options, ImageGuard.Options
+):
     """What the supervisor lets pass: the options of all guards under one roof. Seconds, metres, radians.
 
     Raises:

@@ -95,7 +95,11 @@ class Reason(Enum):
         "See what holds the arm up; or allow more speed or a higher plan_max_age.",
     )
 
-    POSE_JUMPED = (Effect.FAULTS, "the pose jumped", "Check the robot driver and the arm, then call ~/resume.")
+    POSE_JUMPED = (
+        Effect.FAULTS,
+        "the pose jumped",
+        "Check the robot driver, the arm, and that the pose is in the frame that frame_id says; then call ~/resume.",
+    )
     PLANNER_EXCEPTION = (Effect.FAULTS, "the planner failed", "See the log for the cause, then call ~/resume.")
     RANK_LOST = (
         Effect.FAULTS,
@@ -112,6 +116,18 @@ class Reason(Enum):
         Effect.FAULTS,
         "a set-point broke a limit and was not sent",
         "See which one; the arm may not follow. Then call ~/resume.",
+    )
+
+    ARM_NOT_FOLLOWING = (
+        Effect.FAULTS,
+        "the arm does not follow the set-points",
+        "It is not led any more, so see to the cause first, then call ~/resume.",
+    )
+    FRAME_SUSPECTED = (
+        Effect.FAULTS,
+        "the arm moves elsewhere than it is led, so its pose may be in another frame than frame_id says",
+        "Check that the measured pose and the controller's targets are in one frame, and that nobody else moves the "
+        "arm; then call ~/resume.",
     )
 
     CONTROL_LOOP_ERROR = (

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from vjepa_mpc.geometry.cartesian import CartesianPose
+from vjepa_mpc.geometry.setpoint import Setpoint
 from vjepa_mpc.safety.config import INPUT_GUARDS, SupervisorConfig
 from vjepa_mpc.safety.guards.clock import ClockGuard
+from vjepa_mpc.safety.guards.following import FollowingGuard
 from vjepa_mpc.safety.guards.interface import InputGuard, Scene
 from vjepa_mpc.safety.guards.plan import PlanGuard
 from vjepa_mpc.safety.guards.violation import Violation
@@ -54,7 +56,7 @@ class _Guards:
 
     def __init__(self, config: SupervisorConfig, *, engaged: bool) -> None:
         self.scene = Scene(engaged=engaged)
-        self.clock, self.plan = ClockGuard(), PlanGuard(config)
+        self.clock, self.plan, self.following = ClockGuard(), PlanGuard(config), FollowingGuard(config)
         self.inputs: dict[type, InputGuard[Any]] = {
             guard.kind: guard(config, self.scene)
             for guard in INPUT_GUARDS  # asked in this order
@@ -226,6 +228,19 @@ class Supervisor:
         """The accepted plan was carried out; the next one is due."""
         self._executing = False
 
+    def sent(self, setpoint: Setpoint, *, step: int, executing: bool) -> Violation | None:
+        """What speaks against going on, now that a set-point was sent; for the caller to `report`, with what it knows.
+
+        Args:
+            setpoint: the newest.
+            step: number of the newest step that is or was carried out.
+            executing: whether it still is.
+        """
+        guards = self._guards
+        if guards is None or guards.scene.pose is None or self._state not in _ENGAGED:
+            return None
+        return guards.following.check(setpoint, guards.scene.pose.position, step=step, executing=executing)
+
     # -- the decision -----------------------------------------------------------------------------------------------
 
     def update(self, now: Now) -> Decision:
@@ -234,6 +249,8 @@ class Supervisor:
         state, reason, detail = self._judge(now)
         if self._state in _ENGAGED and state not in _ENGAGED:
             self._interrupt()
+            if self._guards is not None:
+                self._guards.following.restart()
         self._state = state
         engaged = state in _ENGAGED
         if self._guards is not None:

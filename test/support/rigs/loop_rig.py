@@ -96,6 +96,9 @@ class FakeNode:
     def get_publishers_info_by_topic(self, _: str) -> list[Any]:
         return []
 
+    def get_subscriptions_info_by_topic(self, _: str) -> list[Any]:
+        return []
+
     def get_logger(self) -> FakeNode:
         return self
 

@@ -44,6 +44,7 @@ class PlainPorts:
 
     Attributes:
         obeys: whether the arm follows set-points.
+        measured: where the arm is said to be, given where it was led.
         position: of the arm, [3].
         setpoints: all that were sent, with what the controller's commands to the gripper were.
         steps: all that were carried out.
@@ -57,6 +58,7 @@ class PlainPorts:
     def __init__(self, model: PointMassWorldModel) -> None:
         self._model = model
         self.obeys = True
+        self.measured: Callable[[np.ndarray], np.ndarray] = np.copy
         self.position, self.closedness = START.copy(), 0.0
         self.setpoints: list[Setpoint] = []
         self.steps: list[Step] = []
@@ -105,7 +107,7 @@ class PlainPorts:
     def setpoint(self, setpoint: Setpoint) -> None:
         self.setpoints.append(setpoint)
         if self.obeys:
-            self.position = setpoint.position.copy()
+            self.position = self.measured(setpoint.position)
 
     def gripper_trouble(self) -> Violation | None:
         return None
@@ -117,6 +119,9 @@ class PlainPorts:
         self.on_status()
 
     def debug(self, step: Step, start: np.ndarray) -> None: ...
+
+    def followers(self) -> str:
+        return "nobody listens"
 
     def other_publishers(self) -> list[str]:
         return []

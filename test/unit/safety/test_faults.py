@@ -21,6 +21,10 @@ def refuse_setpoint(rig: Rig) -> None:
     rig.supervisor.report(Reason.SETPOINT_INVALID, "linear speed", rig.now)
 
 
+def report(reason: Reason, detail: str):
+    return lambda rig: rig.supervisor.report(reason, detail, rig.now)
+
+
 def offer(**changes):
     def tamper(rig: Rig) -> None:
         rig.supervisor.motion_done()
@@ -43,6 +47,8 @@ FAULTS = [
     (Reason.RANK_LOST, lose_rank, "rank 0 of 2"),
     (Reason.SETPOINT_INVALID, refuse_setpoint, "linear speed"),
     (Reason.CONTROL_LOOP_ERROR, fail_loop, "KeyError"),
+    (Reason.ARM_NOT_FOLLOWING, report(Reason.ARM_NOT_FOLLOWING, "for 2.0 s"), "for 2.0 s"),
+    (Reason.FRAME_SUSPECTED, report(Reason.FRAME_SUSPECTED, "90° from it"), "90°"),
     (Reason.PLAN_INVALID, offer(actions=np.full((1, 7), np.nan)), "not finite"),
     (Reason.PLAN_INVALID, offer(target_pose=np.full(7, np.inf)), "not finite"),
     (Reason.PLAN_INVALID, offer(actions=np.zeros((1, 4))), "[1, 4]"),

@@ -10,7 +10,12 @@ from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 
 def publishers_of(node: Node, topic: str) -> str:
     """Who publishes on a topic, with which type and QoS; "" when nobody does."""
-    return ", ".join(_publisher(info) for info in node.get_publishers_info_by_topic(topic))
+    return ", ".join(_endpoint(info) for info in node.get_publishers_info_by_topic(topic))
+
+
+def subscribers_of(node: Node, topic: str) -> str:
+    """Who subscribes to a topic, with which type and QoS; "" when nobody does."""
+    return ", ".join(_endpoint(info) for info in node.get_subscriptions_info_by_topic(topic))
 
 
 def describe_topic(node: Node, topic: str, wanted: str) -> str:
@@ -30,7 +35,7 @@ def describe_topic(node: Node, topic: str, wanted: str) -> str:
     return f"{topic} has {count} ({publishers_of(node, topic)}){mismatch}"
 
 
-def _publisher(info: Any) -> str:
+def _endpoint(info: Any) -> str:
     name = f"{info.node_namespace.rstrip('/')}/{info.node_name}"
     reliable = info.qos_profile.reliability == ReliabilityPolicy.RELIABLE
     latched = info.qos_profile.durability == DurabilityPolicy.TRANSIENT_LOCAL

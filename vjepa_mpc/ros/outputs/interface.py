@@ -21,6 +21,7 @@ class Output(ABC):
 
     Attributes:
         qos: of the publisher.
+        causes: what usually keeps an arm from following these set-points, as the end of a sentence.
         integrates_velocities: the arm is told how fast to move, not where to be, so what it does not follow adds up.
             Set-points then begin anew at the measured pose after each motion, and pipelined execution is refused.
 
@@ -33,6 +34,7 @@ class Output(ABC):
 
     qos: ClassVar[QoSProfile] = NEWEST
     integrates_velocities: ClassVar[bool] = False
+    causes: ClassVar[str] = "its controller is not active, or listens to another topic"
 
     def __init__(self, frame_id: str, options: Any = None) -> None:
         self.frame_id, self.options = frame_id, options

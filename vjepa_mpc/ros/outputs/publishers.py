@@ -15,6 +15,7 @@ from vjepa_mpc.controller.step import Step
 from vjepa_mpc.geometry.setpoint import Setpoint
 from vjepa_mpc.msg import PlanStatus
 from vjepa_mpc.ros.common.conversions import pose_message
+from vjepa_mpc.ros.common.graph import subscribers_of
 from vjepa_mpc.ros.outputs.arm import OUTPUTS
 from vjepa_mpc.ros.outputs.gripper import GRIPPER_OUTPUTS
 from vjepa_mpc.ros.outputs.interface import GripperOutput, Output
@@ -97,6 +98,11 @@ class Outputs:
             self._plan.publish(message)
         if self._energies.get_subscription_count():
             self._energies.publish(Float64MultiArray(data=[float(energy) for energy in step.energies]))
+
+    def followers(self) -> str:
+        """Who subscribes to the set-points, and what usually keeps an arm from following them."""
+        found = subscribers_of(self._node, self._target.topic_name) or "nobody"
+        return f"on {self._target.topic_name} listens: {found}; usual causes: {self._output.causes}"
 
     def other_publishers(self) -> list[str]:
         """Names of other nodes that publish on the target topic; the arm would obey neither of two reliably."""

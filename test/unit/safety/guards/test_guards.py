@@ -10,6 +10,7 @@ from support.rigs.supervisor_rig import CONFIG, GOAL, Rig
 from vjepa_mpc.options import parameters
 from vjepa_mpc.safety.config import INPUT_GUARDS, SupervisorConfig
 from vjepa_mpc.safety.guards.clock import ClockGuard
+from vjepa_mpc.safety.guards.following import FollowingGuard
 from vjepa_mpc.safety.guards.gripper import GripperGuard
 from vjepa_mpc.safety.guards.image import ImageGuard
 from vjepa_mpc.safety.guards.interface import Guard, Scene
@@ -18,7 +19,7 @@ from vjepa_mpc.safety.guards.pose import PoseGuard
 from vjepa_mpc.safety.reasons import Effect, Reason, State
 from vjepa_mpc.safety.samples import GripperSample, Now
 
-GUARDS: tuple[type[Guard], ...] = (ClockGuard, *INPUT_GUARDS, PlanGuard)
+GUARDS: tuple[type[Guard], ...] = (ClockGuard, *INPUT_GUARDS, PlanGuard, FollowingGuard)
 # Found by what is not a guard: the loop, the worker, the outputs, and who else publishes.
 REPORTED = {
     Reason.IMAGE_UNREADABLE,
@@ -58,7 +59,7 @@ def test_the_first_input_in_the_order_gives_the_reason(rig: Rig) -> None:
 
 def test_options_live_with_their_guard_and_are_parameters_without_a_prefix() -> None:
     names = {parameter.name for parameter in parameters(SupervisorConfig)}
-    for guard in (*INPUT_GUARDS, PlanGuard):
+    for guard in (*INPUT_GUARDS, PlanGuard, FollowingGuard):
         own = {parameter.name for parameter in parameters(guard.Options)}
         assert own and own <= names
         assert issubclass(SupervisorConfig, guard.Options)

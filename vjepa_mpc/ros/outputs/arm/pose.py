@@ -14,6 +14,10 @@ class PoseOutput(Output):
     """``geometry_msgs/PoseStamped``: where the end effector shall be."""
 
     message_type = PoseStamped
+    causes = (
+        "the controller that takes poses is not active (ros2 control list_controllers), or listens to another topic; it "
+        "refuses the frame; the robot is in a reflex, stopped or guided by hand; something blocks the arm"
+    )
 
     def message(self, setpoint: Setpoint, stamp: Time) -> PoseStamped:
         """The set-point's position and orientation."""

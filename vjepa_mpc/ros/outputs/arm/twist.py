@@ -15,6 +15,11 @@ class TwistOutput(Output):
 
     message_type = TwistStamped
     integrates_velocities = True
+    causes = (
+        "servo was not started (start_servo), is paused, or was not told to follow twists (switch_command_type), or it "
+        "halts at a singularity, a joint limit or a collision; the controller behind it is not active; the robot is in "
+        "a reflex, stopped or guided by hand"
+    )
 
     def message(self, setpoint: Setpoint, stamp: Time) -> TwistStamped:
         """The velocity that the set-point was reached with."""
