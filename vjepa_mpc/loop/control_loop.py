@@ -205,7 +205,8 @@ class ControlLoop:
         self._deciding.observe(self._inputs, now)
         trouble = self._publishers.gripper_trouble()
         if trouble is not None:
-            self._send_gripper_again()
+            if self._execution is not None:
+                self._execution.gripper_failed()
             self._deciding.stop_for(trouble.reason, trouble.detail)
         decision = self._deciding.decide()
         if self._execution is not None:

@@ -28,7 +28,9 @@ class Execution:
     arm goes on without stopping if the plan is there. Where the next state is uncertain (fingers that move, the last
     action of a goal) pipelined execution waits like blocking.
 
-    A step is committed when the supervisor has accepted it. One that it refuses, or that came too late, is dropped.
+    A step is committed when the supervisor has accepted it; one that moves the fingers, once they are where they were
+    sent, so that it is done again if the gripper fails. A step that the supervisor refuses, or that came too late, is
+    dropped.
 
     Args:
         settings: of the loop.
@@ -65,6 +67,7 @@ class Execution:
         self._planning_time, self._poses = PlanningTime(), PoseHistory()
         self._planning = False
         self._steps = 0  # carried out, or begun
+        self._uncommitted: Step | None = None  # while its fingers move
         self._ready: Proposal | None = None  # waits for the arm to get where its step begins
         self._destination: CartesianPose | None = None  # where the newest look ahead expects the arm
         self._image_after = 0.0  # steady seconds: older images show the arm in motion
@@ -85,6 +88,11 @@ class Execution:
         """What the gripper holds, it shall go on holding; but its fingers may have been moved by hand."""
         self._motion.fingers.forget()
 
+    def gripper_failed(self) -> None:
+        """What it was told last did not come about: the step does not count, and the next one tells it again."""
+        self._uncommitted = None
+        self.send_gripper_again()
+
     def tick(self, decision: Decision, now: Now) -> None:
         """One period: send a set-point, and plan or go on to the next step if it is time for that."""
         motion, measured = self._motion, decision.measured
@@ -104,6 +112,8 @@ class Execution:
             self._see_that_it_follows(sent)
         if motion.expired:
             self._deciding.stop_for(Reason.PLAN_EXPIRED, f"it was to be carried out within {self._plan_max_age:g} s")
+        if decision.engaged:
+            self._watch_fingers(now)
         if motion.done(now.steady, measured, self._closedness()):
             self._image_after = now.steady
             self._supervisor.motion_done()
@@ -117,8 +127,25 @@ class Execution:
         if found is not None:
             self._deciding.stop_for(found.reason, f"{found.detail}; {self._publishers.followers()}")
 
+    def _watch_fingers(self, now: Now) -> None:
+        gripper = self._inputs.gripper
+        closedness = None if gripper is None else gripper.closedness
+        found = self._motion.fingers.trouble(closedness, now.steady)
+        if found is not None:
+            self.gripper_failed()
+            self._deciding.stop_for(found.reason, found.detail)
+        elif self._uncommitted is not None and self._motion.fingers.arrived(self._closedness(), now.steady):
+            self._commit()
+
+    def _commit(self) -> None:
+        """Have the controller go on from the step whose fingers were waited for, if there is one."""
+        step, self._uncommitted = self._uncommitted, None
+        if step is not None:
+            self._worker.commit(step)
+
     def _abandon(self) -> None:
         """Brake, and drop the step that was to come next."""
+        self._commit()
         self._motion.abandon()
         self._destination = self._ready = None
 
@@ -196,9 +223,11 @@ class Execution:
 
     def _carry_out(self, proposal: Proposal) -> None:
         step, now = proposal.step, self._deciding.now().steady
-        self._worker.commit(step)
+        self._commit()
         self._steps += 1
-        self._motion.follow(step.target_pose, self._closedness(), now, now + self._plan_max_age)
+        self._uncommitted = step
+        if not self._motion.follow(step.target_pose, self._closedness(), now, now + self._plan_max_age):
+            self._commit()
         self._deciding.step = step
         self._deciding.decide(tell=True)
         self._publishers.debug(step, proposal.request.pose)

@@ -34,8 +34,9 @@ class MotionSettings:
     setpoints: SetpointSettings = group(SetpointSettings, "setpoint_")
     settle: SettleSettings = group(SettleSettings, "settle.")
     finger_timeout: float = option(
-        1.5,
-        "Longest wait for the fingers after a gripper command.",
+        3.0,
+        "Longest wait for the fingers after a gripper command. Fingers that are then still, and not where they were "
+        "told to be, are a fault. 0: they are neither waited for nor compared.",
         unit="s",
         low=0.0,
         high=30.0,
@@ -119,8 +120,8 @@ class Motion:
             return True
         return False
 
-    def follow(self, target: np.ndarray, closedness: float | None, now: float, expires_at: float) -> None:
-        """Carry out a step.
+    def follow(self, target: np.ndarray, closedness: float | None, now: float, expires_at: float) -> bool:
+        """Carry out a step; True when it moves the fingers.
 
         Args:
             target: [7] to move to; its last entry is the closedness to command.
@@ -133,8 +134,10 @@ class Motion:
         self._arrival = None
         self._settle.start()
         wanted = float(target[6])
-        if self.fingers.command(wanted, closedness, now):
+        moves_fingers = self.fingers.command(wanted, closedness, now)
+        if moves_fingers:
             self._publish_gripper(wanted)
+        return moves_fingers
 
     def abandon(self) -> None:
         """Stop where the arm is, within its limits."""

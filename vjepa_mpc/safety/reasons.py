@@ -78,11 +78,6 @@ class Reason(Enum):
         "nobody serves the gripper's action",
         "Start the gripper's driver, or correct topics.gripper.",
     )
-    GRIPPER_REFUSED = (
-        Effect.HOLDS,
-        "the gripper did not do what it was told",
-        "See its driver's log. The next plan tells it again.",
-    )
 
     CLOCK_JUMPED = (Effect.HOLDS, "the ROS clock went back", "Check the time source; inputs need new stamps.")
     MOTION_NOT_ALLOWED = (Effect.HOLDS, "the robot does not allow motion", "Clear its stop, reflex or mode.")
@@ -128,6 +123,23 @@ class Reason(Enum):
         "the arm moves elsewhere than it is led, so its pose may be in another frame than frame_id says",
         "Check that the measured pose and the controller's targets are in one frame, and that nobody else moves the "
         "arm; then call ~/resume.",
+    )
+
+    GRIPPER_REFUSED = (
+        Effect.FAULTS,
+        "the gripper refused what it was told",
+        "See its driver's log; most grippers have to be homed first. Then call ~/resume: the step is done again.",
+    )
+    GRIPPER_NOT_FOLLOWING = (
+        Effect.FAULTS,
+        "the gripper is not where it was told to be",
+        "See whether it is homed and powered, its driver runs, and topics.gripper is what that listens to. Then call "
+        "~/resume: the step is done again.",
+    )
+    GRIPPER_LET_GO = (
+        Effect.FAULTS,
+        "the gripper has opened by itself",
+        "See its driver's log and what it held; then call ~/resume, which closes it again.",
     )
 
     CONTROL_LOOP_ERROR = (

@@ -34,9 +34,10 @@ TIMEOUT = 20.0
 GUARDS = SupervisorConfig(frame_id="base", workspace=BOX)
 
 
-def loop_settings(*, pipelined: bool = False, **guards: Any) -> LoopSettings:
+def loop_settings(*, pipelined: bool = False, finger_timeout: float = 3.0, **guards: Any) -> LoopSettings:
     """Settings with a workspace; ``guards`` are of the supervisor."""
-    return LoopSettings(supervisor=replace(GUARDS, **guards), motion=MotionSettings(), pipelined=pipelined)
+    motion = MotionSettings(finger_timeout=finger_timeout)
+    return LoopSettings(supervisor=replace(GUARDS, **guards), motion=motion, pipelined=pipelined)
 
 
 class PlainPorts:
@@ -44,8 +45,11 @@ class PlainPorts:
 
     Attributes:
         obeys: whether the arm follows set-points.
+        hand: where the fingers are said to be after a command, a closedness from a closedness.
+        trouble: what the gripper's connection has against moving.
         measured: where the arm is said to be, given where it was led.
         position: of the arm, [3].
+        told: what the gripper was told, closednesses.
         setpoints: all that were sent, with what the controller's commands to the gripper were.
         steps: all that were carried out.
         statuses: decision, goal id and step of every status.
@@ -58,8 +62,11 @@ class PlainPorts:
     def __init__(self, model: PointMassWorldModel) -> None:
         self._model = model
         self.obeys = True
+        self.hand: Callable[[float], float] = float
+        self.trouble: Callable[[], Violation | None] = lambda: None
         self.measured: Callable[[np.ndarray], np.ndarray] = np.copy
         self.position, self.closedness = START.copy(), 0.0
+        self.told: list[float] = []
         self.setpoints: list[Setpoint] = []
         self.steps: list[Step] = []
         self.finished: list[Step] = []
@@ -110,7 +117,7 @@ class PlainPorts:
             self.position = self.measured(setpoint.position)
 
     def gripper_trouble(self) -> Violation | None:
-        return None
+        return self.trouble()
 
     def status(self, decision: Decision, goal_id: int, step: Step | None) -> None:
         with self._changed:
@@ -158,7 +165,8 @@ class _Publishers:
         return getattr(self._ports, name)
 
     def gripper(self, closedness: float) -> None:
-        self._ports.closedness = closedness
+        self._ports.told.append(closedness)
+        self._ports.closedness = self._ports.hand(closedness)
 
 
 class PlainLoop:

@@ -127,6 +127,24 @@ def test_lost_hand_is_found_again_and_does_not_move_by_itself(hand: LibfrankaHan
     assert gripper.calls == [("grasp", 0.0), ("move", 0.08)]
 
 
+def test_a_command_that_the_hand_refused_is_sent_when_it_comes_again(
+    hand: LibfrankaHand, gripper: FakeGripper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = threading.Event()
+
+    def refuse(*_: Any) -> bool:
+        refused.set()
+        raise RuntimeError("the gripper is not homed")
+
+    with monkeypatch.context() as unhomed:
+        unhomed.setattr(gripper, "grasp", refuse)
+        hand.command(0.0)
+        assert refused.wait(TIMEOUT)
+        until(lambda: hand._sent is None)
+    hand.command(0.0)
+    gripper.wait_for(lambda: gripper.calls == [("grasp", 0.0)])
+
+
 @pytest.mark.parametrize("width", [float("nan"), float("inf")])
 def test_commands_that_are_not_finite_are_refused(hand: LibfrankaHand, width: float) -> None:
     with pytest.raises(ValueError, match="not finite"):

@@ -67,7 +67,6 @@ HOLDS = {
     Reason.OTHER_PUBLISHER: lambda rig: rig.supervisor.other_publishers(["/teleop"]),
     Reason.IMAGE_UNREADABLE: lambda rig: rig.supervisor.report(Reason.IMAGE_UNREADABLE, "mono16", rig.now),
     Reason.GRIPPER_ABSENT: lambda rig: rig.supervisor.report(Reason.GRIPPER_ABSENT, "/hand/gripper", rig.now),
-    Reason.GRIPPER_REFUSED: lambda rig: rig.supervisor.report(Reason.GRIPPER_REFUSED, "position 0.04", rig.now),
     Reason.PLAN_EXPIRED: lambda rig: rig.supervisor.report(Reason.PLAN_EXPIRED, "", rig.now),
 }
 # Reasons that other tests of this file lead to.

@@ -105,6 +105,8 @@ class LibfrankaHand:
                 self._execute(gripper, width)
                 self._result = self.width = float(gripper.width)
             except Exception as error:
+                with self._changed:
+                    self._sent = None  # the same again is no repetition
                 _log.warning("the hand did not take the width %.3f m: %s", width, error)
 
     def _next_command(self) -> tuple[Any, float] | None:

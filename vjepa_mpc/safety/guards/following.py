@@ -166,7 +166,7 @@ class _Course:
             self._trust()
             self._step, self._begin, self._origin = step, setpoint.position, arm
         self._told, self._went = setpoint.position - self._begin, arm - self._origin
-        # An arm that lags, or that stands a little beside its set-point, has a part of the way before it from the start.
+        # An arm that lags, or stands a little beside its set-point, has a part of the way before it from the start.
         ahead = setpoint.position - self._origin
         self._away = min(_distance_from_way(self._went, way) for way in (self._told, ahead))
         self._beside = self._beside + 1 if self._away >= self._deviation else 0

@@ -15,8 +15,8 @@ class PoseOutput(Output):
 
     message_type = PoseStamped
     causes = (
-        "the controller that takes poses is not active (ros2 control list_controllers), or listens to another topic; it "
-        "refuses the frame; the robot is in a reflex, stopped or guided by hand; something blocks the arm"
+        "the controller that takes poses is not active (ros2 control list_controllers), or listens to another topic; "
+        "it refuses the frame; the robot is in a reflex, stopped or guided by hand; something blocks the arm"
     )
 
     def message(self, setpoint: Setpoint, stamp: Time) -> PoseStamped:

@@ -14,13 +14,13 @@ from rclpy.lifecycle import LifecycleNode
 
 from vjepa_mpc.drivers.franka.settings import HandSettings
 from vjepa_mpc.geometry.gripper_joint import GripperJoint
+from vjepa_mpc.motion.fingers import NOT_OPENED, STILL_OPEN
 from vjepa_mpc.options import check_options, option
 from vjepa_mpc.ros.common import optional_interfaces
 from vjepa_mpc.ros.outputs.interface import GripperOutput
 from vjepa_mpc.safety.guards.violation import Violation
 from vjepa_mpc.safety.reasons import Reason
 
-STILL_CLOSED = 0.1  # closedness beyond what was commanded that counts as not opened
 ANSWER_TIMEOUT = 2.0  # seconds that a server may take to accept or cancel, not to move the fingers
 
 
@@ -44,7 +44,7 @@ class GripperAction(GripperOutput):
     at once, and stop the new motion when the old goal is cancelled.
 
     A goal that fails tells little. Servers abort it when an object keeps the fingers apart, and that is what grasping
-    is. Only fingers that stay more closed than told have not done what they should.
+    is. Only fingers that stay more closed than told, or fully open, have not done what they should.
 
     `command` and `trouble` belong to the control loop's thread; all else happens on the executor's.
 
@@ -149,7 +149,9 @@ class GripperAction(GripperOutput):
 
     def _on_end(self, goal: _Goal, answer: Any) -> None:
         failed = answer.status != GoalStatus.STATUS_SUCCEEDED
-        if failed and self._finger.closedness(answer.result.position) > goal.closedness + STILL_CLOSED:
+        closedness = self._finger.closedness(answer.result.position)
+        not_closed = closedness < STILL_OPEN and goal.closedness > closedness + NOT_OPENED
+        if failed and (not_closed or closedness > goal.closedness + NOT_OPENED):
             told = self._finger.position(goal.closedness)
             self._end(goal, f"{self._name} gave up position {told:g}; the fingers are at {answer.result.position:g}")
         else:
