@@ -13,7 +13,7 @@ RESOLUTION = 0.01
 STILL = 0.01
 WHILE = 0.2  # seconds
 
-# Fingers that are to close may stop anywhere, on an object; but not where they are open. Objects keep none from opening.
+# Fingers that close may stop anywhere, on an object, but not where they are open. Objects keep none from opening.
 STILL_OPEN = 0.05
 NOT_OPENED = 0.1
 # Fingers that were closed and are this open have let go. They may open a little when an object turns between them.
@@ -102,8 +102,8 @@ class FingerMotion:
             words += ": they have not begun to close"
         elif _HALF_OPEN[0] <= measured - commanded <= _HALF_OPEN[1]:
             words += (
-                ": half open, so one side may mean the gap between the fingers and the other one finger's position (see "
-                "gripper_joint_open)"
+                ": half open, so one side may mean the gap between the fingers and the other one finger's position "
+                "(see gripper_joint_open)"
             )
         else:
             words += ": they have not opened"

@@ -17,6 +17,7 @@ import yaml
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import PoseStamped, TwistStamped
 from sensor_msgs.msg import Image, JointState
+from std_msgs.msg import Float64MultiArray
 from vjepa_mpc.msg import PlanStatus
 
 from vjepa_mpc.controller.interface import Controller
@@ -152,6 +153,8 @@ class LoopRig:
         self.node.publishers["~/status"].listener = self._on_status
         self.target = self.node.publishers[built.topics.target]
         self.target.listener = self._on_target
+        if built.topics.gripper in self.node.publishers:  # not where an action commands it
+            self.node.publishers[built.topics.gripper].listener = self._on_gripper
         self._arm = threading.Thread(target=self._run, name="arm")
 
     def planned(self, step: Step, seconds: float) -> None:
@@ -175,6 +178,9 @@ class LoopRig:
             self.velocity = np.array([linear.x, linear.y, linear.z])
         with self._changed:
             self._changed.notify_all()
+
+    def _on_gripper(self, message: Float64MultiArray) -> None:
+        self.finger = message.data[0]
 
     def _run(self) -> None:
         topics, before = self.settings.topics, time.monotonic()

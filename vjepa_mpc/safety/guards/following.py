@@ -96,7 +96,8 @@ class _Stay:
     def __init__(self, timeout: float, distance: float) -> None:
         self._timeout, self._distance = timeout, distance
         self._last: Setpoint | None = None
-        self._lead, self._owed = np.zeros(3), np.zeros(3)  # now, and from before the set-points began anew
+        self._lead: np.ndarray = np.zeros(3)
+        self._owed: np.ndarray = np.zeros(3)  # lead from before the set-points began anew
         self._start = np.zeros(3)
         self._followed = False
         self._step = 0
@@ -150,13 +151,15 @@ class _Course:
     def __init__(self, deviation: float) -> None:
         self._deviation = deviation
         self._trusted = False
-        self._followed = np.zeros((3, 3))  # sum of the outer products of the ways that were followed
+        self._followed: np.ndarray = np.zeros((3, 3))  # sum of the outer products of the ways that were followed
         self.restart()
 
     def restart(self) -> None:
         """Begin at the next set-point."""
         self._step: int | None = None
-        self._begin = self._told = self._went = np.zeros(3)
+        self._begin: np.ndarray = np.zeros(3)  # of the set-points, and below of the arm
+        self._origin: np.ndarray = np.zeros(3)
+        self._told, self._went = self._begin, self._origin
         self._away, self._beside = 0.0, 0
 
     def check(self, setpoint: Setpoint, arm: np.ndarray, step: int) -> Violation | None:
