@@ -8,6 +8,7 @@ from vjepa_mpc.worldmodel.checkpoint import (
     save_world_model,
 )
 from vjepa_mpc.worldmodel.checkpoints.errors import CheckpointError
+from vjepa_mpc.worldmodel.checkpoints.told import Told
 from vjepa_mpc.worldmodel.interface import Rollout, WorldModel, check_world_model
 from vjepa_mpc.worldmodel.point_mass import PointMassWorldModel
 from vjepa_mpc.worldmodel.preprocess import Crop, preprocess, preprocess_batch
@@ -42,6 +43,7 @@ __all__ = [
     "Predictor",
     "PredictorConfig",
     "Rollout",
+    "Told",
     "UnsupportedPrecisionError",
     "VJEPAWorldModel",
     "VideoEncoder",

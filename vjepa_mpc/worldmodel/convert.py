@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import math
+import os
 import sys
 from pathlib import Path
 from typing import get_args
@@ -74,6 +76,8 @@ def main(args: argparse.Namespace) -> int:
         raise CheckpointError(f"{output} must end in .safetensors: that is the format that is written")
     if not output.parent.is_dir():
         raise CheckpointError(f"{output} cannot be written: there is no folder {output.parent}")
+    if output.is_dir() or not os.access(output.parent, os.W_OK):
+        raise CheckpointError(f"{output} cannot be written: it is a folder, or lies in one that is write-protected")
     told = _told(args)
     encoder_source, predictor_source = _sources(given, args.encoder, args.predictor)
     dtype = _DTYPES[args.dtype]
@@ -93,6 +97,9 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _told(args: argparse.Namespace) -> Told:
+    seconds = args.seconds_a_step
+    if seconds is not None and not 0 < seconds < math.inf:
+        raise CheckpointError(f"--seconds-a-step {seconds} is no time between two frames: give seconds, such as 0.25")
     given = Told(
         img_size=args.img_size,
         encoder_heads=args.encoder_heads,

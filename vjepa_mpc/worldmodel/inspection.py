@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from vjepa_mpc.worldmodel.checkpoints.errors import CheckpointError
+from vjepa_mpc.worldmodel.checkpoints.errors import CheckpointError, NotToldError
 from vjepa_mpc.worldmodel.checkpoints.loading import (
     OpenedEncoder,
     OpenedPredictor,
@@ -72,6 +72,8 @@ def _architecture(lines: Callable[[], list[str]]) -> Iterator[str]:
     try:
         for line in lines():
             yield f"              {line}"
+    except NotToldError as error:
+        yield f"              {' and '.join(error.sizes)}; to be told to convert: {', '.join(error.options)}"
     except CheckpointError as error:
         yield f"              {error}"
 

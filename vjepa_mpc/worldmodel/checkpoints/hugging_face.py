@@ -22,6 +22,8 @@ def read(path: Path) -> Source:
     """See :class:`~vjepa_mpc.worldmodel.checkpoints.source.Reader`."""
     files = _weight_files(path)
     config = path / CONFIG_FILE
+    if len(files) == 1 and not config.is_file() and (own := _read_weights(files[0])).config is not None:
+        return own  # as post-training leaves it in its folder
     if not config.is_file():
         raise CheckpointError(
             f"{path} has {files[0].name} and no {CONFIG_FILE}, which tells what the weights do not: copy it, too"
@@ -82,6 +84,11 @@ def _weight_files(folder: Path) -> list[Path]:
     for name in _INDICES:
         if (folder / name).is_file():
             return _shards(folder / name)
+    if any(folder.glob("*.distcp")):
+        raise CheckpointError(
+            f"{folder} is a distributed checkpoint of torch: make one file of it with `python -m "
+            "torch.distributed.checkpoint.format_utils dcp_to_torch FOLDER FILE.pt`"
+        )
     found = sorted(entry.name for entry in folder.iterdir())[:6]
     raise CheckpointError(
         f"{folder} is a folder without a model: it has {', '.join(found) if found else 'nothing in it'}. Give a "

@@ -72,6 +72,12 @@ def check_keys(name: str, expected: Mapping[str, Sequence[int]], state: StateDic
         for key, shape in expected.items()
         if key in state and tuple(state[key].shape) != tuple(shape)
     ]
+    whole = [f"{key} holds {_dtype(state[key])}" for key in expected if key in state and not _is_real(state[key])]
+    if whole:
+        raise ValueError(
+            f"the {name} is quantised ({_listed(whole)}), and how is not known: take the checkpoint in float32, float16 "
+            "or bfloat16 that it was made from"
+        )
     if missing or unknown or misshapen:
         details = "; ".join(
             f"{what}: {_listed(keys)}"
@@ -103,7 +109,7 @@ def check_finite(name: str, weights: StateDict, origin: StateDict) -> None:
             "training diverged or the file is damaged: take an earlier checkpoint or copy it again"
         )
     largest = max(float(origin[key].abs().max()) for key in overflown)
-    dtype = str(weights[overflown[0]].dtype).removeprefix("torch.")
+    dtype = _dtype(weights[overflown[0]])
     raise ValueError(
         f"the {name} has weights that {dtype} cannot hold ({_listed(overflown)}, up to {largest:.3g}): use bfloat16 "
         "or float32"
@@ -119,6 +125,15 @@ def not_finite(weights: StateDict) -> list[str]:
     ends = torch.stack([torch.stack(torch.aminmax(weight)).float() for _, weight in real])
     finite = ends.isfinite().all(dim=-1).tolist()
     return [key for (key, _), good in zip(real, finite, strict=True) if not good]
+
+
+def _is_real(weight: Tensor) -> bool:
+    """Whether its numbers are meant as they are; those of less than two bytes come with scales."""
+    return torch.as_tensor(weight).is_floating_point() and weight.dtype.itemsize > 1
+
+
+def _dtype(weight: Tensor) -> str:
+    return str(weight.dtype).removeprefix("torch.")
 
 
 def _listed(keys: Sequence[str]) -> str:

@@ -8,7 +8,21 @@ import pytest
 import torch
 
 from support.checkpoints import TINY, TINY_YAML, converted, header, official, random_model, refused, run
-from vjepa_mpc.worldmodel import CheckpointError, VJEPAWorldModel, bundled_model_path, convert, load_world_model
+from vjepa_mpc.worldmodel import (
+    MODEL_CONFIGS,
+    CheckpointError,
+    EncoderSetup,
+    Predictor,
+    Told,
+    VJEPAWorldModel,
+    build_encoder,
+    bundled_model_path,
+    convert,
+    load_world_model,
+)
+from vjepa_mpc.worldmodel.checkpoints.architecture import read_encoder, read_predictor
+from vjepa_mpc.worldmodel.checkpoints.parts import Part
+from vjepa_mpc.worldmodel.vjepa.config import ENCODER_SETUPS
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +99,27 @@ def test_a_table_of_positions_betrays_another_size_of_pictures(tmp_path: Path, o
     torch.save({"encoder": encoder, "predictor": bundled.predictor.state_dict()}, tmp_path / "bare.pt")
     assert "table of 4608 positions was made for pictures of 384 px" in refused(tmp_path / "bare.pt", out)
     assert load_world_model(converted(tmp_path / "bare.pt", "--img-size", "384", out)).image_size == 384
+
+
+def described(name: str) -> tuple[EncoderSetup, list[str]]:
+    """What is read off the weights of a published encoder of full size, which need no memory here."""
+    setup = (ENCODER_SETUPS | {key: config.encoder_setup for key, config in MODEL_CONFIGS.items()})[name]
+    with torch.device("meta"):
+        state = build_encoder(setup, device="meta").state_dict()
+    return read_encoder(name, Part(state, "encoder"), Told())
+
+
+@pytest.mark.parametrize("name", [*ENCODER_SETUPS, "vit_large", "vit_huge", "vit_giant"])
+def test_published_encoders_are_known_by_their_weights(name: str) -> None:
+    setup, assumed = described(name)
+    expected = (ENCODER_SETUPS | {key: config.encoder_setup for key, config in MODEL_CONFIGS.items()})[name]
+    assert setup == expected
+    assert f"{expected.encoder.num_heads} attention heads in the encoder" in assumed
+
+
+def test_the_published_predictor_is_known_by_its_weights() -> None:
+    with torch.device("meta"):
+        state = Predictor(MODEL_CONFIGS["vit_giant"]).state_dict()
+    config, assumed = read_predictor("vjepa2-ac-vitg.pt", Part(state, "predictor"), Told())
+    assert config == MODEL_CONFIGS["vit_giant"].predictor
+    assert "16 attention heads in the predictor" in assumed

@@ -263,3 +263,22 @@ def test_convert_says_the_same(tmp_path: Path) -> None:
     convert.add_arguments(parser)
     with pytest.raises(CheckpointError, match="is a picture, not weights"):
         convert.main(parser.parse_args([str(tmp_path / "goal.png"), str(tmp_path / "out.safetensors")]))
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.float8_e4m3fn])
+def test_quantised_weights_are_no_plain_numbers(model: VJEPAWorldModel, tmp_path: Path, dtype: torch.dtype) -> None:
+    content = official(model)
+    content["encoder"] = {key: weight.to(dtype) for key, weight in content["encoder"].items()}
+    torch.save(content, tmp_path / "model.pt")
+    with pytest.raises(CheckpointError, match=r"the encoder is quantised \(patch_embed\.proj\.weight holds"):
+        converted(tmp_path / "model.pt", *HEADS, tmp_path / "out.safetensors")
+
+
+def test_a_folder_of_post_training_is_its_model(model: VJEPAWorldModel, tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    save_world_model(path, TINY, model.encoder.state_dict(), model.predictor.state_dict())
+    assert load_world_model(tmp_path).config == TINY
+    (tmp_path / "step").mkdir()
+    (tmp_path / "step" / "__0_0.distcp").touch()
+    with pytest.raises(CheckpointError, match="is a distributed checkpoint of torch"):
+        load_world_model(tmp_path / "step")
