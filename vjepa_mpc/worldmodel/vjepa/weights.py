@@ -75,7 +75,7 @@ def check_keys(name: str, expected: Mapping[str, Sequence[int]], state: StateDic
     whole = [f"{key} holds {_dtype(state[key])}" for key in expected if key in state and not _is_real(state[key])]
     if whole:
         raise ValueError(
-            f"the {name} is quantised ({_listed(whole)}), and how is not known: take the checkpoint in float32, float16 "
+            f"the {name} is quantised ({_listed(whole)}), and it is not known how: take the one in float32, float16 "
             "or bfloat16 that it was made from"
         )
     if missing or unknown or misshapen:
