@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -120,4 +121,4 @@ def plot(rows: list[dict[str, Any]]) -> Figure:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(common.run(main))

@@ -179,4 +179,4 @@ def _spin() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(common.run(main))

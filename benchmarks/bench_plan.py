@@ -12,6 +12,7 @@ import logging
 import math
 import resource
 import statistics
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -319,4 +320,4 @@ def plot(rows: Sequence[common.Row]) -> Figure:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(common.run(main))

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
+import sys
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -338,4 +339,4 @@ def plot(points: Sequence[common.Row], presets: Sequence[common.Row], reference:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(common.run(main))

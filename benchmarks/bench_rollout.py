@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -17,7 +18,7 @@ from typing import Any
 import common
 import torch
 from matplotlib.figure import Figure
-from published import published_predictor, published_rollout
+from published import import_original, published_predictor, published_rollout
 from torch import Tensor
 
 from vjepa_mpc.planning import CEMConfig
@@ -46,6 +47,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--limit", type=float, default=30.0, help="seconds before a third turn or later ones")
     options = parser.parse_args()
+    import_original()  # what is missing is asked for before anything is measured
     dtype = common.begin(options)
     on_gpu = options.device.startswith("cuda")
     config = MODEL_CONFIGS["vit_giant"] if on_gpu else CPU_CONFIG
@@ -184,4 +186,4 @@ def plot(rows: Sequence[common.Row]) -> Figure:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(common.run(main))

@@ -9,6 +9,7 @@ import os
 import platform
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -17,9 +18,12 @@ from typing import Any
 import torch
 from matplotlib.figure import Figure
 
+from vjepa_mpc import exit_status
+from vjepa_mpc.files import require_writable
 from vjepa_mpc.worldmodel import (
     VJEPAWorldModel,
     bundled_model_path,
+    choose_device,
     load_world_model,
     resolve_dtype,
     tune_process,
@@ -43,8 +47,20 @@ def arguments(description: str, dtype: str = "auto") -> argparse.ArgumentParser:
     return parser
 
 
+def run(benchmark: Callable[[], None]) -> int:
+    """Run a benchmark's ``main``; the exit status, with errors that a user can mend as one line."""
+    return exit_status.run(Path(sys.argv[0]).stem, lambda: benchmark() or exit_status.ExitStatus.DONE)
+
+
 def begin(options: argparse.Namespace) -> torch.dtype:
-    """Apply the options; returns the dtype."""
+    """Apply the options; returns the dtype.
+
+    Raises:
+        ValueError: there is no such device, too many threads, or the results cannot be written.
+    """
+    if options.json:
+        require_writable(options.json, "--json")
+    choose_device(options.device)
     options.started, options.load_before = time.monotonic(), os.getloadavg()[0]
     tune_process(options.threads)
     torch.manual_seed(options.seed)
@@ -75,7 +91,6 @@ def finish(
     print(text)
     if not options.json:
         return
-    options.json.parent.mkdir(parents=True, exist_ok=True)
     content = {"title": title, **where, **more, "rows": list(rows), **tables, "notes": list(notes)}
     options.json.write_text(json.dumps(content, indent=1) + "\n")
     if figure is not None:

@@ -1,6 +1,6 @@
 """The packaged original, driven the way the published planner drives it (upstream ``mpc_utils.cem``).
 
-Needs ``pip install cc-vjepa2`` (Meta's V-JEPA 2 as a package).
+Needs Meta's V-JEPA 2 as a package: ``pip install --no-deps cc-vjepa2==0.0.3``.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ def published_predictor(ours: Predictor, config: ModelConfig, steps: int) -> nn.
     """The original predictor with our weights, for sequences of up to ``steps`` time steps.
 
     Raises:
-        SystemExit: the package is not installed.
+        ImportError: the package is not installed.
     """
     sizes, weight = config.predictor, ours.predictor_norm.weight
-    original = _import_original().vit_ac_predictor(
+    original = import_original().vit_ac_predictor(
         img_size=(config.img_size, config.img_size),
         patch_size=config.patch_size,
         num_frames=steps * config.tubelet_size,
@@ -92,7 +92,12 @@ def _next_pose(poses: Tensor, actions: Tensor) -> Tensor:
     return torch.cat([position, torch.stack(angles), closedness], dim=1).to(poses)
 
 
-def _import_original() -> Any:
+def import_original() -> Any:
+    """The original's predictors.
+
+    Raises:
+        ImportError: the package is not installed; the message has the command.
+    """
     try:
         import timm.models.layers  # noqa: F401
     except (ImportError, RuntimeError):
@@ -105,5 +110,8 @@ def _import_original() -> Any:
     try:
         from vjepa2.models import ac_predictor
     except ImportError as error:
-        raise SystemExit(f"{error}: the comparison needs the original, `pip install --no-deps cc-vjepa2`") from error
+        raise ImportError(
+            f"{error}: the comparison needs the original: run "
+            f"`{sys.executable} -m pip install --no-deps cc-vjepa2==0.0.3`"
+        ) from error
     return ac_predictor

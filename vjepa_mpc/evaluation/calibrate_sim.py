@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,11 @@ from vjepa_mpc.calibration.fit import fit_rotation, mean_direction_error
 from vjepa_mpc.calibration.route import RouteSettings
 from vjepa_mpc.controller.step import Observation
 from vjepa_mpc.evaluation.arguments import add_episode_arguments, add_model_arguments, check_episodes, load_model
-from vjepa_mpc.evaluation.episodes import policy_runner, run_all
+from vjepa_mpc.evaluation.episodes import interruption, policy_runner, run_all
 from vjepa_mpc.evaluation.policies import BUDGET_ONLY, VisualPolicy
 from vjepa_mpc.evaluation.report import summarise
+from vjepa_mpc.exit_status import ExitStatus
+from vjepa_mpc.files import require_writable, write_text
 from vjepa_mpc.geometry.limits import WorkspaceBox
 from vjepa_mpc.planning import PRESETS, CEMConfig
 from vjepa_mpc.sim import Camera, FrankaSim, SimConfig
@@ -27,6 +30,7 @@ from vjepa_mpc.sim.moves import MAX_STEP, down_pose
 from vjepa_mpc.sim.tasks.reach import ReachTask
 from vjepa_mpc.worldmodel import WorldModel
 
+TABLE_FILE, JSON_FILE = "calibration.md", "calibration.json"
 START = (0.52, 0.0, 0.16)  # where the calibration begins
 # Where the moves begin that the rotation is judged by; none of them is a place of the calibration.
 HELD_OUT_STARTS = ((0.47, 0.03, 0.14), (0.56, -0.04, 0.13), (0.52, 0.05, 0.18))
@@ -37,24 +41,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument("--angles", type=float, nargs="+", default=[-40, -20, 0, 20, 40], help="camera turns, degrees")
     add_episode_arguments(parser, episodes=5, what="reach episodes, without and with")
-    parser.add_argument("--out", type=Path, default=Path("results"), help="folder for calibration.json and .md")
+    parser.add_argument("--out", type=Path, default=Path("results"), help=f"folder for {JSON_FILE} and {TABLE_FILE}")
     add_model_arguments(parser)
 
 
 def main(args: argparse.Namespace) -> int:
-    """Run the command; returns the exit code: 0, whatever the figures say."""
+    """Run the command; returns the exit status: 0, whatever the figures say; 130 after Ctrl-C."""
     check_episodes(args)
+    for name in (TABLE_FILE, JSON_FILE):
+        require_writable(args.out / name, "--out")
     path, world_model = load_model(args)
     config = PRESETS[args.preset]
-    rows = [measure(world_model, config, turn, args.episodes, args.seed) for turn in args.angles]
+    rows = []
+    with interruption() as interrupted:
+        for turn in args.angles:
+            rows.append(measure(world_model, config, turn, args.episodes, args.seed))  # keeps what is done
+    if not rows:
+        print("interrupted before the first angle was measured", file=sys.stderr)
+        return ExitStatus.INTERRUPTED
     settings = {"model": path.name, "preset": args.preset, "reach_episodes": args.episodes, "seed": args.seed}
     text = markdown(settings, rows)
+    if interrupted:
+        text = f"**Interrupted:** {len(rows)} of {len(args.angles)} angles.\n\n{text}"
     print(text)
-    args.out.mkdir(parents=True, exist_ok=True)
-    (args.out / "calibration.md").write_text(text, encoding="utf-8")
-    document = json.dumps({**settings, "angles": rows}, indent=1)
-    (args.out / "calibration.json").write_text(document, encoding="utf-8")
-    return 0
+    write_text(args.out / TABLE_FILE, text)
+    write_text(args.out / JSON_FILE, json.dumps({**settings, "partial": bool(interrupted), "angles": rows}, indent=1))
+    return ExitStatus.INTERRUPTED if interrupted else ExitStatus.DONE
 
 
 def measure(world_model: WorldModel, config: CEMConfig, turn: float, episodes: int, seed: int) -> dict[str, Any]:
@@ -71,7 +83,7 @@ def measure(world_model: WorldModel, config: CEMConfig, turn: float, episodes: i
         reach = {}
         for name, rotation in (("without", None), ("with", fit.matrix)):
             run = policy_runner(sim, VisualPolicy(world_model, config, BUDGET_ONLY, rotation))
-            summary = summarise(run_all(ReachTask, episodes, seed, run, f"{turn:g} degrees {name} calibration"))
+            summary = summarise(list(run_all(ReachTask, episodes, seed, run, f"{turn:g} degrees {name} calibration")))
             reach[name] = {key: summary[key] for key in ("success_rate", "median_final_distance_m")}
     return {
         "turn_degrees": turn,

@@ -18,37 +18,47 @@ from vjepa_mpc.evaluation.arguments import (
     ending_options,
     load_model,
 )
-from vjepa_mpc.evaluation.episodes import policy_runner, run_all
+from vjepa_mpc.evaluation.episodes import interruption, policy_runner, run_all
 from vjepa_mpc.evaluation.policies import BUDGET_ONLY, VisualPolicy
-from vjepa_mpc.evaluation.report import records_as_json, summarise
+from vjepa_mpc.evaluation.report import EpisodeRecord, records_as_json, summarise
+from vjepa_mpc.exit_status import ExitStatus
+from vjepa_mpc.files import require_writable, write_text
 from vjepa_mpc.planning import PRESETS
 from vjepa_mpc.sim import FrankaSim
 from vjepa_mpc.sim.tasks import TASKS
 
+TABLE_FILE, JSON_FILE = "goals.md", "goals.json"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.epilog = "Exit status: 0 when early endings take fewer steps and succeed no less often, else 2; 1: an error."
+    parser.epilog = (
+        "Exit status: 0 when early endings take fewer steps and succeed no less often, else 1; 2: an option or a file "
+        "cannot be used; 130: Ctrl-C, and what is done so far is written, marked as partial."
+    )
     add_task_argument(parser, default="pick_place")
     add_episode_arguments(parser, episodes=20)
-    parser.add_argument("--out", type=Path, default=Path("results"), help="folder for goals.json and goals.md")
+    parser.add_argument("--out", type=Path, default=Path("results"), help=f"folder for {JSON_FILE} and {TABLE_FILE}")
     add_model_arguments(parser)
     add_ending_arguments(parser)
 
 
 def main(args: argparse.Namespace) -> int:
-    """Run the command; returns the exit code."""
+    """Run the command; returns the exit status."""
     check_episodes(args)
+    for name in (TABLE_FILE, JSON_FILE):
+        require_writable(args.out / name, "--out")
     task = TASKS.part(args.task)
     early = early_endings(args)
     path, world_model = load_model(args)
-    records = {}
-    with FrankaSim() as sim:
+    records: dict[str, list[EpisodeRecord]] = {}
+    with interruption() as interrupted, FrankaSim() as sim:
         for name, endings in (("budget", BUDGET_ONLY), ("early", early)):
             run = policy_runner(sim, VisualPolicy(world_model, PRESETS[args.preset], endings))
-            records[name] = run_all(task, args.episodes, args.seed, run, name)
+            for record in run_all(task, args.episodes, args.seed, run, name):
+                records.setdefault(name, []).append(record)
     summaries = {name: summarise(episodes) for name, episodes in records.items()}
-    better = is_better(summaries["early"], summaries["budget"])
+    better = not interrupted and is_better(summaries["early"], summaries["budget"])
     settings = {
         "task": args.task,
         "episodes": args.episodes,
@@ -57,18 +67,20 @@ def main(args: argparse.Namespace) -> int:
         "preset": args.preset,
         "early": ending_options(early),
     }
-    text = markdown(settings, summaries)
+    text = markdown(settings, summaries, partial=bool(interrupted))
     print(text)
-    args.out.mkdir(parents=True, exist_ok=True)
-    (args.out / "goals.md").write_text(text, encoding="utf-8")
+    write_text(args.out / TABLE_FILE, text)
     document = {
         **settings,
-        "fewer_steps_and_no_less_success": better,
+        "partial": bool(interrupted),
+        "fewer_steps_and_no_less_success": None if interrupted else better,
         "endings": summaries,
         "records": {name: records_as_json(episodes) for name, episodes in records.items()},
     }
-    (args.out / "goals.json").write_text(json.dumps(document, indent=1), encoding="utf-8")
-    return 0 if better else 2
+    write_text(args.out / JSON_FILE, json.dumps(document, indent=1))
+    if interrupted:
+        return ExitStatus.INTERRUPTED
+    return ExitStatus.DONE if better else ExitStatus.FAILED
 
 
 def is_better(early: Mapping[str, Any], budget: Mapping[str, Any]) -> bool:
@@ -76,12 +88,13 @@ def is_better(early: Mapping[str, Any], budget: Mapping[str, Any]) -> bool:
     return bool(early["mean_steps"] < budget["mean_steps"] and early["success_rate"] >= budget["success_rate"])
 
 
-def markdown(settings: Mapping[str, Any], summaries: Mapping[str, Mapping[str, Any]]) -> str:
-    """The comparison as a table."""
+def markdown(settings: Mapping[str, Any], summaries: Mapping[str, Mapping[str, Any]], *, partial: bool = False) -> str:
+    """The comparison as a table; a partial one says so."""
     how = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in settings["early"].items())
     lines = [
         f"`{settings['task']}`, {settings['episodes']} episodes, seed {settings['seed']}, "
         f"preset `{settings['preset']}`",
+        *(["", "**Interrupted:** not all episodes were run."] if partial else []),
         "",
         "| Sub-goals end by | success | 95 % (Wilson) | steps, mean | final distance, median | what ended them |",
         "|---|---|---|---|---|---|",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TextIO
 
 import numpy as np
@@ -26,15 +27,27 @@ def episode_generator(seed: int, episode: int) -> np.random.Generator:
     return np.random.default_rng([EVALUATION_ENTROPY, seed, episode])
 
 
-def run_all(task_type: type[Task], episodes: int, seed: int, run: Runner, name: str) -> list[EpisodeRecord]:
-    """Run the episodes of a seed and show the progress under a name."""
+def run_all(task_type: type[Task], episodes: int, seed: int, run: Runner, name: str) -> Iterator[EpisodeRecord]:
+    """Run the episodes of a seed one after the other, and show the progress under a name."""
     progress = _Progress(name, episodes)
-    records = []
-    for episode in range(episodes):
-        records.append(run(task_type.sample(episode_generator(seed, episode)), episode))
-        progress.show(records[-1])
-    progress.end()
-    return records
+    try:
+        for episode in range(episodes):
+            record = run(task_type.sample(episode_generator(seed, episode)), episode)
+            progress.show(record)
+            yield record
+    finally:
+        progress.end()
+
+
+@contextmanager
+def interruption() -> Iterator[list[str]]:
+    """A block that Ctrl-C ends early; the list is empty unless it did."""
+    happened: list[str] = []
+    try:
+        yield happened
+    except KeyboardInterrupt:
+        happened.append("Ctrl-C")
+        print("interrupted: what is done so far follows", file=sys.stderr)
 
 
 def policy_runner(sim: FrankaSim, policy: Policy, looks: EpisodeLooks | None = None) -> Runner:

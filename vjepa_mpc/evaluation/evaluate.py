@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import textwrap
 from dataclasses import asdict
 from pathlib import Path
@@ -19,10 +20,12 @@ from vjepa_mpc.evaluation.arguments import (
     ending_options,
     load_model,
 )
-from vjepa_mpc.evaluation.episodes import oracle_runner, policy_runner, run_all
+from vjepa_mpc.evaluation.episodes import interruption, oracle_runner, policy_runner, run_all
 from vjepa_mpc.evaluation.looks import LOOKS, EpisodeLooks
 from vjepa_mpc.evaluation.policies import BUDGET_ONLY, NoMotion, Policy, RandomActions, VisualPolicy
 from vjepa_mpc.evaluation.report import EpisodeRecord, records_as_json, summarise, table
+from vjepa_mpc.exit_status import ExitStatus
+from vjepa_mpc.files import require_writable, write_text
 from vjepa_mpc.planning import PRESETS, CEMConfig
 from vjepa_mpc.sim import FrankaSim
 from vjepa_mpc.sim.tasks import TASKS
@@ -48,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--look-seed", type=int, default=0, help="which looks are drawn (default: 0)")
     parser.add_argument("--no-baselines", action="store_true", help="the model only")
-    parser.add_argument("--require", type=float, default=None, help="success rate below which the exit status is 2")
+    parser.add_argument("--require", type=float, default=None, help="success rate below which the exit status is 1")
 
 
 def _epilog() -> str:
@@ -63,14 +66,17 @@ def _epilog() -> str:
     promised = ", ".join(f"{name} {100 * task.promised_rate:.0f} %" for name, task in tasks.items())
     exit_status = (
         "Exit status: 0 when the model's success rate is what the bundled model is promised to reach\n"
-        f"({promised}), or --require; 2 when it is lower; 1 after an error."
+        f"({promised}), or --require; 1 when it is lower; 2 when an option or a file cannot be used;\n"
+        "130 after Ctrl-C, with the episodes that are done in the table and, marked as partial, in the JSON."
     )
     return "\n".join(["Success of an episode", *meanings, exit_status])
 
 
 def main(args: argparse.Namespace) -> int:
-    """Run the command; returns the exit code."""
+    """Run the command; returns the exit status."""
     check_episodes(args)
+    if args.json is not None:
+        require_writable(args.json, "--json")
     task = TASKS.part(args.task)
     needed = task.promised_rate if args.require is None else args.require
     config = PRESETS[args.preset]
@@ -80,27 +86,32 @@ def main(args: argparse.Namespace) -> int:
     if not args.no_baselines:
         policies |= {"no motion": NoMotion(), "random actions": RandomActions(config.maxnorm), "scripted oracle": None}
     results: dict[str, list[EpisodeRecord]] = {}
-    with FrankaSim() as sim:
+    with interruption() as interrupted, FrankaSim() as sim:
         for look in args.look:
             looks = EpisodeLooks(look, args.look_seed)
             for policy_name, policy in policies.items():
                 name = policy_name if args.look == ["base"] else f"{policy_name}, {look}"
                 run = oracle_runner(sim, looks) if policy is None else policy_runner(sim, policy, looks)
-                results[name] = run_all(task, args.episodes, args.seed, run, name)
+                for record in run_all(task, args.episodes, args.seed, run, name):
+                    results.setdefault(name, []).append(record)
+    if not results:
+        print("interrupted before the first episode ended", file=sys.stderr)
+        return ExitStatus.INTERRUPTED
     summaries = {name: summarise(records) for name, records in results.items()}
-    print(table(args.task, summaries, args.episodes))
+    print(table(args.task, summaries, args.episodes, partial=bool(interrupted)))
     if args.json is not None:
         document = _document(args, path, config, results, summaries)
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps(document, indent=1), encoding="utf-8")
-    return 0 if all(summary["success_rate"] >= needed for summary in _of_model(args, summaries).values()) else 2
+        write_text(args.json, json.dumps({**document, "partial": bool(interrupted)}, indent=1))
+    if interrupted:
+        return ExitStatus.INTERRUPTED
+    reached = all(summary["success_rate"] >= needed for summary in _of_model(args, summaries).values())
+    return ExitStatus.DONE if reached else ExitStatus.FAILED
 
 
 def _of_model(args: argparse.Namespace, summaries: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The model's summary in each look."""
-    if args.look == ["base"]:
-        return {"base": summaries["model"]}
-    return {look: summaries[f"model, {look}"] for look in args.look}
+    """The model's summary in each look that it was shown in."""
+    names = {"base": "model"} if args.look == ["base"] else {look: f"model, {look}" for look in args.look}
+    return {look: summaries[name] for look, name in names.items() if name in summaries}
 
 
 def _document(
@@ -116,11 +127,12 @@ def _document(
         "task": args.task,
         **of_model[args.look[0]],
         "looks": {
-            look: {**{name: summary[name] for name in shown}, "episodes": args.episodes}
+            look: {**{name: summary[name] for name in shown}, "episodes": summary["episodes"]}
             for look, summary in of_model.items()
         },
         "look_seed": args.look_seed,
-        "episodes": args.episodes,
+        "episodes": of_model[args.look[0]]["episodes"],
+        "episodes_asked_for": args.episodes,
         "seed": args.seed,
         "model": str(path),
         "preset": args.preset,

@@ -49,6 +49,7 @@ def summarise(records: Sequence[EpisodeRecord]) -> dict[str, Any]:
         return list(wilson_interval(hits, count))
 
     return {
+        "episodes": count,
         "success_rate": successes / count,
         "median_final_distance_m": float(np.median(finals)),
         "success_rate_2_5cm": share_within(finals, 0.025),
@@ -72,13 +73,23 @@ def records_as_json(records: Sequence[EpisodeRecord]) -> list[dict[str, Any]]:
     return [asdict(record) for record in records]
 
 
-def table(task: str, summaries: Mapping[str, Mapping[str, Any]], episodes: int) -> str:
-    """The table that the command prints: one row for the model and one for each baseline."""
+def table(task: str, summaries: Mapping[str, Mapping[str, Any]], episodes: int, *, partial: bool = False) -> str:
+    """The table that the command prints: one row for the model and one for each baseline.
+
+    Args:
+        task: its name.
+        summaries: by the name of the row.
+        episodes: that each row should have.
+        partial: the evaluation was interrupted, and rows tell how many episodes they have.
+    """
+    if partial:
+        summaries = {f"{name} ({summary['episodes']} of {episodes})": summary for name, summary in summaries.items()}
     header = ("", "success", "95 %", "median", "95 %", "<=2.5 cm", "<=5 cm", "max", "replan")
     rows = [header, *(_row(name, summary) for name, summary in summaries.items())]
     widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
     lines = [_line(row, widths) for row in rows]
-    title = f"{task}: {episodes} episodes; distance ({TASKS.part(task).distance_means}) in cm, final"
+    ran = f"{episodes} episodes{', interrupted' if partial else ''}"
+    title = f"{task}: {ran}; distance ({TASKS.part(task).distance_means}) in cm, final"
     return "\n".join([title, lines[0], "-" * len(lines[0]), *lines[1:]])
 
 

@@ -31,6 +31,33 @@ TINY = ModelConfig.from_dict(
     }
 )
 
+
+def refused(name: str, *options: str) -> str:
+    """What a benchmark that cannot begin says on stderr."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+    command = [sys.executable, str(ROOT / "benchmarks" / f"bench_{name}.py"), *options]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
+    return done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--threads", "99999"), "threads=99999: give the number of CPU threads"),
+        (("--device", "cuda:99"), "device='cuda:99'"),
+        (("--json", "/dev/null/x.json"), "--json /dev/null/x.json cannot be written"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_measured(options: tuple[str, str], says: str) -> None:
+    assert refused("growth", *options).startswith(f"bench_growth: {says}")
+
+
+@pytest.mark.skipif(find_spec("vjepa2") is not None, reason="the original is installed")
+def test_the_original_is_asked_for_with_the_command_that_installs_it() -> None:
+    assert "-m pip install --no-deps cc-vjepa2==0.0.3`" in refused("rollout")
+
+
 needs_the_original = pytest.mark.skipif(
     find_spec("vjepa2") is None, reason="needs the packaged original: pip install --no-deps cc-vjepa2 (make bench does)"
 )
