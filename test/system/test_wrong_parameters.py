@@ -51,6 +51,38 @@ def test_a_wrong_parameter_ends_the_process_with_one_line(
     ]
     environment = local_environment(DomainLease().domain_id)
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 1
+    assert done.returncode == 2
     lines = done.stderr.strip().splitlines()
     assert len(lines) == 1 and lines[0].startswith("cannot start: ") and says in lines[0]
+
+
+def run(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", f"vjepa_mpc.ros.{module}.node", *arguments]
+    environment = local_environment(DomainLease().domain_id)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments", "says"),
+    [
+        ("planner", ["--ros-args", "--parms-file", "x.yaml"], "--parms-file: there is no such option after --ros-args"),
+        ("sim", ["seed:=3"], "write --ros-args -p seed:=3"),
+        ("franka", ["--sede", "3"], "--sede: there is no such option; --help lists what there is"),
+        ("calibrate", ["--params-file", "x.yaml"], "ROS's options stand after --ros-args"),
+        ("teach_workspace", ["--ros-args", "--log-levl", "warn"], "did you mean --log-level?"),
+    ],
+)
+def test_a_misspelt_option_is_refused(module: str, arguments: list[str], says: str) -> None:
+    done = run(module, *arguments)
+    assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 1
+    assert done.stderr.startswith(("cannot start: ", "teach_workspace: ")) and says in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("module", "parameter"),
+    [("planner", "limits.linear_speed"), ("sim", "seed"), ("franka", "rate"), ("calibrate", "move_length")],
+)
+def test_help_starts_no_node_and_lists_the_parameters(module: str, parameter: str) -> None:
+    done = run(module, "--help")
+    assert done.returncode == 0 and done.stderr == ""
+    assert done.stdout.startswith("usage: ") and f"\n  {parameter} (default: " in done.stdout

@@ -16,6 +16,7 @@ import numpy as np
 import yaml
 from scipy.spatial.transform import Rotation
 
+from vjepa_mpc.files import write_text
 from vjepa_mpc.geometry.rotation import check_rotation
 
 PARAMETER = "action_rotation"
@@ -117,9 +118,7 @@ def save_rotation(path: str | os.PathLike[str], fit: RotationFit) -> None:
     numbers = ", ".join(f"{value:.9f}" for value in fit.matrix.ravel())
     text = f"# Camera calibration: {fit}\n/**:\n  ros__parameters:\n    {PARAMETER}: [{numbers}]\n"
     target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(target.name + ".new")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(target)
+    write_text(target, text)
 
 
 def load_rotation(path: str | os.PathLike[str]) -> np.ndarray:

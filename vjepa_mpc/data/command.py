@@ -17,6 +17,7 @@ from vjepa_mpc.data.errors import DataError
 from vjepa_mpc.data.inspection import as_text, inspect
 from vjepa_mpc.data.sheet import write_sheet
 from vjepa_mpc.data.writers import WRITERS
+from vjepa_mpc.files import require_writable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,6 +52,8 @@ def _add_input(parser: argparse.ArgumentParser) -> None:
 
 
 def _inspect(args: argparse.Namespace, dataset: Dataset) -> int:
+    if args.sheet is not None:
+        require_writable(args.sheet, "--sheet")
     inspection = inspect(dataset)
     print(json.dumps(inspection.as_dict(), indent=2) if args.json else as_text(inspection))
     if args.sheet is not None:

@@ -10,6 +10,7 @@ import numpy as np
 from vjepa_mpc.data.dataset import Dataset
 from vjepa_mpc.data.errors import DataError
 from vjepa_mpc.data.writers import WRITERS
+from vjepa_mpc.files import WriteError
 
 
 def convert(dataset: Dataset, folder: Path, format: str, fps: float | None = None) -> int:
@@ -26,7 +27,7 @@ def convert(dataset: Dataset, folder: Path, format: str, fps: float | None = Non
 
     Raises:
         DataError: the folder exists, or an episode cannot be read or does not fit.
-        OSError: the disk is full, or the folder cannot be made.
+        WriteError: the disk is full, or the folder cannot be made.
     """
     if folder.exists():
         raise DataError(f"{folder} exists: choose a new folder; nothing is overwritten")
@@ -39,9 +40,11 @@ def convert(dataset: Dataset, folder: Path, format: str, fps: float | None = Non
             writer.write(episode)
         writer.close()
         part.rename(folder)
-    except BaseException:
+    except BaseException as error:
         writer.abandon()
         shutil.rmtree(part, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise WriteError(f"{folder} could not be written ({error}): make room; nothing of it is left") from error
         raise
     return len(dataset)
 

@@ -4,7 +4,8 @@ Takes the planner node's parameters and stands in its place: the same control lo
 the planner would plan, it makes small known moves; then it asks the world model which actions explain the pictures,
 fits the rotation between the model's axes and the robot's, and writes it into a parameter file for the planner.
 
-Exit status: 0 written, 2 the fit is not reliable and nothing was written, 1 the moves could not be made.
+Exit status: 0 written; 1 the moves could not be made, or the fit is not reliable, and nothing was written; 2 the
+command line or a parameter cannot be used; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
@@ -22,6 +24,8 @@ from vjepa_mpc.calibration.explain import explain_moves, explaining_config
 from vjepa_mpc.calibration.fit import RotationFit, fit_rotation, save_rotation
 from vjepa_mpc.controller.assembly import load_model
 from vjepa_mpc.controller.step import Step
+from vjepa_mpc.exit_status import ExitStatus
+from vjepa_mpc.files import require_writable
 from vjepa_mpc.loop.control_loop import ControlLoop
 from vjepa_mpc.ros.calibrate.parameters import NODE, PARAMETERS, build_settings
 from vjepa_mpc.ros.common import process
@@ -31,7 +35,6 @@ from vjepa_mpc.ros.planner.wiring import Wiring, require_interfaces
 from vjepa_mpc.safety.reasons import Reason, State
 from vjepa_mpc.safety.supervisor import Decision
 
-WRITTEN, NOT_MADE, NOT_RELIABLE = 0, 1, 2
 STOP_TIMEOUT = 3.0  # seconds
 LOOK_PERIOD = 0.1  # seconds between looks at how it goes
 
@@ -69,6 +72,7 @@ class CalibrateNode(LifecycleNode):
             if settings.supervisor is None:
                 raise ValueError("workspace.lower and workspace.upper are not set: give the box the arm may move in")
             require_interfaces(settings)
+            require_writable(Path(self._calibration.output_file).expanduser(), "output_file")
             self._world_model = load_model(settings.model)
             self._calibrator = Calibrator(settings.supervisor.workspace, settings.limits.max_step)
             wiring = Wiring(self, settings, self._calibrator, self)
@@ -108,7 +112,7 @@ class CalibrateNode(LifecycleNode):
     def calibrate(self, stopping: threading.Event) -> int:
         """Move, ask the model, fit, write; returns the exit status. Ends early when ``stopping`` is set."""
         if self._wiring is None or not self._make_moves(self._wiring.loop, stopping):
-            return NOT_MADE
+            return ExitStatus.INTERRUPTED if stopping.is_set() else ExitStatus.FAILED
         observations = self._calibrator.observations
         self.get_logger().info(f"asking the world model about {len(observations) - 1} moves")
         try:
@@ -122,7 +126,7 @@ class CalibrateNode(LifecycleNode):
             fit = fit_rotation(planned, made)
         except ValueError as error:
             print(f"no rotation can be fitted: {error}", file=sys.stderr)
-            return NOT_RELIABLE
+            return ExitStatus.FAILED
         print(move_table(planned, made, fit))
         print(fit)
         if not fit.reliable:
@@ -132,10 +136,10 @@ class CalibrateNode(LifecycleNode):
                 "towards where the model's training had it.",
                 file=sys.stderr,
             )
-            return NOT_RELIABLE
+            return ExitStatus.FAILED
         save_rotation(self._calibration.output_file, fit)
         print(f"{self._calibration.output_file} written: give it to the planner as its last --params-file")
-        return WRITTEN
+        return ExitStatus.DONE
 
     def _make_moves(self, loop: ControlLoop, stopping: threading.Event) -> bool:
         """Wait while the loop makes the moves; whether it made all of them."""

@@ -37,7 +37,11 @@ class CalibrationSettings:
 
 
 PARAMETERS = parameters(CalibrationSettings)
-NODE = NodeParameters("calibrate", lambda values: (*parameters(Settings, values=values), *PARAMETERS))
+NODE = NodeParameters(
+    "calibrate",
+    lambda values: (*parameters(Settings, values=values), *PARAMETERS),
+    "Makes small known moves in the planner's place, and fits the rotation between the model's axes and the robot's.",
+)
 
 
 def build_settings(values: Values) -> CalibrationSettings:

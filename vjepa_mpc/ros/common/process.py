@@ -15,9 +15,11 @@ from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedE
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
+from vjepa_mpc.exit_status import ExitStatus
 from vjepa_mpc.ros.common import executable
 from vjepa_mpc.ros.common.launch_watch import end_with_launch
 from vjepa_mpc.ros.parameters.arguments import NodeParameters, checked
+from vjepa_mpc.ros.parameters.command_line import asks_for_help, check_command_line, help_text
 from vjepa_mpc.ros.parameters.live import ParameterError
 
 STOP_TIMEOUT = 3.0  # seconds for a callback that is under way
@@ -76,10 +78,12 @@ def run(
     parameters: NodeParameters,
     args: Sequence[str] | None = None,
     work: Callable[[R, threading.Event], int] | None = None,
+    own_options: bool = False,
 ) -> int:
     """Run a node until SIGINT, SIGTERM, SIGHUP or the end of its launch; the exit status: 0, 1 when a callback failed.
 
-    Parameters on the command line are checked against ``parameters`` first; a wrong one ends the process with one line.
+    The command line is checked against ``parameters`` first; a wrong word or value ends the process with one line and
+    status 2. ``--help`` prints what there is. A node that reads options of its own says so by ``own_options``.
 
     A node that has one job to do gives it as ``work``: it is called with the node and the event that a signal sets, and
     at its end the process ends, with its result as exit status.
@@ -87,6 +91,10 @@ def run(
     rclpy's own signal handlers close the communication at once, before the arm could be brought to rest. Here the main
     thread waits for the signal, and the node stops in an orderly way first.
     """
+    argv = sys.argv if args is None else args
+    if asks_for_help(argv[1:]):
+        print(help_text(parameters))
+        return ExitStatus.DONE
     logging.basicConfig(level=logging.INFO, format="[%(levelname)s] [%(name)s]: %(message)s")
     # Threads take turns this often (default 5 ms), so that a busy planner does not hold up a set-point by much.
     sys.setswitchinterval(0.0005)
@@ -97,13 +105,14 @@ def run(
             signal.signal(number, lambda *_: stopping.set())
     end_with_launch(stopping)
     try:
-        with checked(sys.argv if args is None else args, parameters) as given:
+        check_command_line(argv[1:], own_options=own_options)
+        with checked(argv, parameters) as given:
             rclpy.init(args=given, signal_handler_options=SignalHandlerOptions.NO)
         node = make_node()
     except ParameterError as error:
         print(f"cannot start: {error}", file=sys.stderr)
         rclpy.try_shutdown()
-        return 1
+        return ExitStatus.MISUSED
     logging.getLogger().handlers = [RosLogHandler(node.get_logger())]
     logging.getLogger("vjepa_mpc").setLevel(int(node.get_logger().get_effective_level()))  # as --log-level says
     executor = SingleThreadedExecutor()
@@ -116,7 +125,7 @@ def run(
             node.start()
         if work is None:
             stopping.wait()
-            status = 0
+            status = int(ExitStatus.DONE)
         else:
             status = work(node, stopping)
         clean = not started or node.stop()
@@ -130,8 +139,8 @@ def run(
         # rest; the interpreter would crash if it tore down modules under that thread.
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(len(failures) or status)
-    return len(failures) or status
+        os._exit(ExitStatus.FAILED if failures else status)
+    return ExitStatus.FAILED if failures else status
 
 
 def _spin(executor: SingleThreadedExecutor, stopping: threading.Event, failures: list[Exception]) -> None:

@@ -46,7 +46,9 @@ class DriverSettings:
 
 
 PARAMETERS = parameters(DriverSettings)
-NODE = NodeParameters("franka_driver", lambda values: PARAMETERS)
+NODE = NodeParameters(
+    "franka_driver", lambda values: PARAMETERS, "Drives a Franka arm through libfranka, without ros2_control."
+)
 
 
 def build_settings(values: Values) -> DriverSettings:

@@ -42,10 +42,12 @@ class NodeParameters:
     Attributes:
         node: its name, unless the command line gives another one.
         known: its parameters, given the values on the command line: these may choose parts with options of their own.
+        about: what it does, for ``--help``.
     """
 
     node: str
     known: Callable[[Mapping[str, Any]], Iterable[Parameter]]
+    about: str = ""
 
 
 @dataclass(frozen=True)

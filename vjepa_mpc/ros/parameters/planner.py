@@ -19,7 +19,12 @@ def known(values: Mapping[str, Any]) -> tuple[Parameter, ...]:
     return parameters(Settings, values=values)
 
 
-NODE = NodeParameters("planner_node", known)
+NODE = NodeParameters(
+    "planner_node",
+    known,
+    "Moves an arm to where the picture of a goal shows it: plans with a world model and publishes set-points. It is a "
+    "lifecycle node.",
+)
 
 
 def _chosen(node: Node, preset: Mapping[str, Any]) -> dict[str, Any]:

@@ -80,7 +80,9 @@ class SimSettings:
 
 
 PARAMETERS = parameters(SimSettings)
-NODE = NodeParameters("sim_node", lambda values: PARAMETERS)
+NODE = NodeParameters(
+    "sim_node", lambda values: PARAMETERS, "A simulated Franka arm with its camera, in the place of a real one."
+)
 
 
 def build_settings(values: Values) -> SimSettings:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vjepa_mpc.files import write_text
 from vjepa_mpc.geometry.limits import WorkspaceBox
 
 LEAST_EXTENT = 0.02  # metres along each axis; in a flatter box no step of the planner fits
@@ -64,11 +65,11 @@ class MeasuredBox:
 
 def write_box(path: Path, box: WorkspaceBox, frame: str) -> None:
     """A parameter file for the planner, and for ``workspace:=`` of the launch file."""
-    path.write_text(
+    write_text(
+        path,
         f"# Workspace box in {frame}, measured by teach_workspace.\n"
         "/**:\n"
         "  ros__parameters:\n"
         f"    workspace.lower: {list(box.lower)}\n"
         f"    workspace.upper: {list(box.upper)}\n",
-        encoding="utf-8",
     )

@@ -1,12 +1,13 @@
 """Measure the workspace box: start this, lead the arm by hand to all corners of where it may work, press Ctrl-C.
 
-Only listens. Exit status: 0 written, 1 no pose came, 2 the box cannot be used, or the arguments cannot; nothing is
-written then.
+Only listens. Exit status: 0 written; 1 no pose came, or the box cannot be used; 2 the arguments cannot; 130 interrupted
+before a pose came. Nothing is written then.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import shlex
 import sys
@@ -22,15 +23,17 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.utilities import remove_ros_args
 
+from vjepa_mpc.exit_status import ExitStatus
+from vjepa_mpc.files import require_writable
 from vjepa_mpc.ros.common import process
 from vjepa_mpc.ros.common.conversions import position_of
 from vjepa_mpc.ros.launching.files import robot_profile
 from vjepa_mpc.ros.parameters.arguments import NodeParameters
+from vjepa_mpc.ros.parameters.command_line import check_command_line
 from vjepa_mpc.ros.parameters.yaml_text import read_parameter_file
 from vjepa_mpc.ros.teach_workspace.box import MeasuredBox, write_box
 
 NODE = NodeParameters("teach_workspace", lambda _: ())
-WRITTEN, NO_POSE, NOT_USABLE = 0, 1, 2
 NEWEST = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)  # hears every publisher
 SHOW_PERIOD = 1.0  # seconds between lines
 WARNING_PERIOD = 2.0  # seconds
@@ -97,7 +100,7 @@ class TeachWorkspaceNode(Node):
     def teach(self, stopping: threading.Event) -> int:
         """Measure until ``stopping`` is set, then write; returns the exit status."""
         if not self._wait_for_pose(stopping):
-            return NO_POSE
+            return ExitStatus.INTERRUPTED if stopping.is_set() else ExitStatus.FAILED
         print("Lead the arm to all corners of where it may work, low and high. Ctrl-C ends and writes.", flush=True)
         shown = ""
         while not stopping.wait(SHOW_PERIOD):
@@ -133,22 +136,25 @@ class TeachWorkspaceNode(Node):
             write_box(output, box, self._frame)
         except (ValueError, OSError) as error:
             print(f"{output} is not written: {error}", file=sys.stderr)
-            return NOT_USABLE
+            return ExitStatus.FAILED
         print(f"{self._box}\n{output} written. Start the planner with it:")
         robot = f" robot:={self._arguments.robot}" if self._arguments.robot else ""
         print(f"  ros2 launch vjepa_mpc plan.launch.py{robot} workspace:={shlex.quote(str(output))}")
-        return WRITTEN
+        return ExitStatus.DONE
 
 
 def main(args: Sequence[str] | None = None) -> int:
     """Entry point of the executable ``teach_workspace``."""
     argv = list(sys.argv if args is None else args)
     try:
+        check_command_line(argv[1:], own_options=True)
         arguments = with_profile(parser().parse_args(remove_ros_args(argv)[1:]))
+        require_writable(Path(arguments.output), "--output")
     except (FileNotFoundError, ValueError) as error:
         print(f"teach_workspace: {error}", file=sys.stderr)
-        return NOT_USABLE
-    return process.run(lambda: TeachWorkspaceNode(arguments), NODE, argv, work=TeachWorkspaceNode.teach)
+        return ExitStatus.MISUSED
+    make = functools.partial(TeachWorkspaceNode, arguments)
+    return process.run(make, NODE, argv, work=TeachWorkspaceNode.teach, own_options=True)
 
 
 if __name__ == "__main__":

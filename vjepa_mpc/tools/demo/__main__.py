@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from vjepa_mpc.evaluation.arguments import add_task_argument
+from vjepa_mpc.exit_status import ExitStatus
 from vjepa_mpc.registry import PartError
 from vjepa_mpc.ros.parameters.settings import EXECUTION_MODES
 from vjepa_mpc.sim.tasks import TASKS
@@ -51,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Entry point; exit status 0 when enough episodes succeeded, 2 when not, 1 after an error."""
+    """Entry point; exit status 0 when enough episodes succeeded; 1 when not, or after an error; 130 on Ctrl-C."""
     command = parser()
     arguments = command.parse_args(args)
     try:
@@ -79,13 +80,13 @@ def main(args: Sequence[str] | None = None) -> int:
             return _give_up(str(error), nodes)
         except KeyboardInterrupt:
             print("\ninterrupted", file=sys.stderr)
-            return 130
+            return ExitStatus.INTERRUPTED
     save_json(out / "results.json", arguments.task, arguments.seed, arguments.require, episodes)
     save_plot(out / f"{name}.png", arguments.task, episodes)
     rate = success_rate(episodes)
     print(f"\n{table(episodes)}\n")
     print(f"{rate:.0%} reached (required: {arguments.require:.0%}). Video, plot, results.json and logs: {out}/")
-    return 0 if rate >= arguments.require else 2
+    return ExitStatus.DONE if rate >= arguments.require else ExitStatus.FAILED
 
 
 def _give_up(problem: str, nodes: Sequence[NodeProcess]) -> int:
@@ -94,7 +95,7 @@ def _give_up(problem: str, nodes: Sequence[NodeProcess]) -> int:
         ended = "" if node.returncode is None else f" (ended with status {node.returncode})"
         tail = "\n  ".join(node.output().strip().splitlines()[-5:])
         print(f"{node.name}{ended}, {node.log}:\n  {tail}", file=sys.stderr)
-    return 1
+    return ExitStatus.FAILED
 
 
 if __name__ == "__main__":
