@@ -26,7 +26,8 @@ _CLOSEDNESS_SLACK = 0.05  # what a noisy finger sensor may lie outside of 0 to 1
 def integrate_pose(pose: Tensor, action: Tensor) -> Tensor:
     """The pose that an action leads to: p' = p + dp, R' = R(dr) R, g' = clip(g + dg, 0, 1).
 
-    Args and result: [..., 7] on any device; the arithmetic is float64 (Euler angles near a pole need it), the result
+    Args and result: [..., 7] tensors (metres, radians, closedness; see the module) on any device; the arithmetic is
+    float64 (Euler angles near a pole need it), the result
     has the pose's dtype.
     """
     start, step = pose.double(), action.double()
@@ -37,7 +38,10 @@ def integrate_pose(pose: Tensor, action: Tensor) -> Tensor:
 
 
 def pose_difference(start: Tensor, end: Tensor) -> Tensor:
-    """The action between two poses: dp = p2 - p1, dr = euler(R2 R1^T), dg = g2 - g1. Args and result [..., 7]."""
+    """The action between two poses: dp = p2 - p1, dr = euler(R2 R1^T), dg = g2 - g1.
+
+    Args and result: [..., 7] tensors (metres, radians, closedness; see the module) on any device.
+    """
     first, second = start.double(), end.double()
     turn = euler_to_matrix(second[..., 3:6]) @ euler_to_matrix(first[..., 3:6]).mT
     position, closedness = second[..., :3] - first[..., :3], second[..., 6:] - first[..., 6:]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,6 +16,20 @@ from vjepa_mpc.worldmodel.interface import WorldModel
 
 class NotFiniteError(ValueError):
     """A number that went into a plan, or an energy that came out of it, is NaN or infinite; the message says which."""
+
+
+def as_tensor(what: str, value: object) -> Tensor:
+    """A tensor as it is, or a NumPy array as a float32 tensor.
+
+    Raises:
+        TypeError: it is neither, or holds something else than numbers; the message begins with ``what`` it is.
+    """
+    if isinstance(value, Tensor):
+        return value
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiu":
+        found = f"an array of {value.dtype}" if isinstance(value, np.ndarray) else f"a {type(value).__name__}"
+        raise TypeError(f"{what} is {found}: give a tensor, or a NumPy array of numbers")
+    return torch.from_numpy(value.astype(np.float32))
 
 
 def check_shapes(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from vjepa_mpc.planning.checks import as_tensor
 from vjepa_mpc.planning.config import CEMConfig
 from vjepa_mpc.planning.objectives import OBJECTIVES
 from vjepa_mpc.planning.objectives.interface import Energy, Objective, Predicted, as_objective, check_energies
@@ -61,19 +63,22 @@ class ObservedEnergy:
         self._objective = make_objective(objective, config, setup)
 
     @torch.no_grad()
-    def __call__(self, latent: Tensor, goal: Tensor, pose: Tensor | None = None) -> float:
+    def __call__(self, latent: Tensor, goal: Tensor, pose: Tensor | np.ndarray | None = None) -> float:
         """The energy of an observed latent [N, D] given the goal's [N, D]; waits for the device.
 
         Args:
             latent: of the camera's picture.
             goal: of the goal's picture.
-            pose: [7] measured pose; zeros when not given.
+            pose: [7] measured pose, as a float32 tensor or a NumPy array (metres, extrinsic xyz Euler radians,
+                closedness 0 open to 1; robot base frame); zeros when not given.
         """
         return observed_energy(self._objective, latent, goal, pose)
 
 
-def observed_energy(objective: Objective, latent: Tensor, goal: Tensor, pose: Tensor | None = None) -> float:
+def observed_energy(
+    objective: Objective, latent: Tensor, goal: Tensor, pose: Tensor | np.ndarray | None = None
+) -> float:
     """See :class:`ObservedEnergy`."""
     still = latent.new_zeros(1, 1, _ACTION_DIM, dtype=torch.float32)
-    pose = still[0, 0] if pose is None else pose.to(latent.device)
+    pose = still[0, 0] if pose is None else as_tensor("pose", pose).to(latent.device)
     return float(check_energies(objective(Predicted([latent[None]], still, pose), goal), 1, objective))

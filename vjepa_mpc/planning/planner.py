@@ -13,11 +13,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from vjepa_mpc.planning.actions import ActionSpace
-from vjepa_mpc.planning.checks import check_finite, check_result, check_shapes
+from vjepa_mpc.planning.checks import as_tensor, check_finite, check_result, check_shapes
 from vjepa_mpc.planning.compute.budget import Clock, Pace
 from vjepa_mpc.planning.compute.graphs import Capture
 from vjepa_mpc.planning.compute.ranks import Ranks, Request
@@ -98,7 +99,7 @@ class CEMPlanner:
     def plan(
         self,
         context: Tensor,
-        pose: Tensor,
+        pose: Tensor | np.ndarray,
         goal: Tensor,
         noise: Tensor | None = None,
         past_actions: Tensor | None = None,
@@ -112,10 +113,11 @@ class CEMPlanner:
 
         Args:
             context: [N, D] latent of the newest frame, or [T, N, D] of the last T frames.
-            pose: [7] measured pose at that frame, or [T, 7].
+            pose: [7] measured pose at that frame, or [T, 7], as a float32 tensor or a NumPy array: x, y, z in metres,
+                rx, ry, rz in radians (extrinsic xyz Euler), closedness 0 (open) to 1; robot base frame.
             goal: [N, D] latent of the goal image.
             noise: [iterations, H, S, 4] standard normal numbers to use instead of drawing them.
-            past_actions: [T - 1, 7] actions between the frames of a longer context.
+            past_actions: [T - 1, 7] actions between the frames of a longer context: what a pose's entries change by.
             previous: the plan whose first action was executed last; a warm start begins there.
             proposals: [P, H, 7] action sequences from elsewhere that compete in the first iteration, clipped to the
                 planner's bounds. Rotations are not planned and must be zero.
@@ -124,11 +126,13 @@ class CEMPlanner:
                 replayed from a CUDA graph.
 
         Raises:
+            TypeError: context, pose or goal is neither a tensor nor a NumPy array.
             ValueError: an input is not of the expected shape or not finite, the objective returned something else than
                 one energy per candidate, or no candidate has a finite energy.
             RankLostError: a process that shares the candidates is gone.
         """
         started = self._clock()
+        context, pose, goal = as_tensor("context", context), as_tensor("pose", pose), as_tensor("goal", goal)
         inputs = {"context": context, "pose": pose, "goal": goal, "noise": noise, "past_actions": past_actions}
         check_shapes(self.config, self._world_model, pose, goal, noise, proposals)
         check_finite(inputs, self._device)
@@ -143,8 +147,14 @@ class CEMPlanner:
         scorer.finish()
         return result
 
-    def energy(self, latent: Tensor, goal: Tensor, pose: Tensor | None = None) -> float:
-        """Energy of an observed latent [N, D] given the goal [N, D], at a pose [7]; waits for the device."""
+    def energy(self, latent: Tensor, goal: Tensor, pose: Tensor | np.ndarray | None = None) -> float:
+        """Energy of an observed latent [N, D] given the goal [N, D]; waits for the device.
+
+        Args:
+            latent: of the camera's picture.
+            goal: of the goal's picture.
+            pose: [7] as in :meth:`plan`; zeros when not given.
+        """
         return observed_energy(self.objective, latent, goal, pose)
 
     def _search(self, search: Search, scorer: Scorer, rivals: Tensor, noise: Tensor | None) -> StoppedBy:

@@ -246,3 +246,25 @@ class BestOfAll(Optimiser):
 
     def finish(self, search: Search, scorer: Scorer) -> torch.Tensor:
         return search.distribution.mean
+
+
+def test_a_numpy_pose_plans_as_a_tensor_does_and_others_are_refused_in_words() -> None:
+    model, config = PointMassWorldModel(), CEMConfig(rollout=1, samples=20, topk=5, cem_steps=2)
+    seen, goal = START[None, :3], START[None, :3] + 0.03
+
+    def first(pose: object) -> torch.Tensor:
+        return CEMPlanner(model, config, torch.Generator().manual_seed(3)).plan(seen, pose, goal).actions
+
+    assert torch.equal(first(START.double().numpy()), first(START))
+    planner = CEMPlanner(model, config)
+    assert planner.energy(seen, goal, START.numpy()) == planner.energy(seen, goal, START)
+    for pose, found in ((START.tolist(), "a list"), (START.numpy().astype(str), "an array of <U")):
+        with pytest.raises(TypeError, match=f"pose is {found}.*: give a tensor, or a NumPy array"):
+            first(pose)
+
+
+def test_energies_of_another_shape_are_told_with_both_shapes() -> None:
+    model, config = PointMassWorldModel(), CEMConfig(rollout=1, samples=20, topk=5, cem_steps=2)
+    planner = CEMPlanner(model, config, objective=lambda last, goal: (last - goal).abs().mean(dim=-1))
+    with pytest.raises(ValueError, match=r"energies of shape \[20, 1\] instead of \[20\]"):
+        planner.plan(START[None, :3], START, START[None, :3])

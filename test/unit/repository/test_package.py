@@ -5,14 +5,18 @@ from __future__ import annotations
 import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tarfile
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
 
 from support.source import GENERATED, PACKAGE, ROOT, imports, module_name, python_files
+from vjepa_mpc.training.recipe_file import recipes_folder
+from vjepa_mpc.training.train import RECIPE
 
 WITH_ROS = ("ros", "tools")
 ROS = ("rclpy", "launch", "launch_ros", "ament_index_python", "cv_bridge", "rosidl_runtime_py")
@@ -157,6 +161,53 @@ def test_the_command_line_is_the_package_as_a_program() -> None:
     command = [sys.executable, "-m", "vjepa_mpc", "--version"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0 and done.stdout.startswith("vjepa-mpc "), done.stderr
+
+
+@pytest.mark.slow
+def test_the_source_distribution_holds_what_a_build_needs(tmp_path: Path) -> None:
+    made = tmp_path / "tree"
+    ignored = shutil.ignore_patterns(".*", "build", "install", "log", "results", "shared", "__pycache__", "*.egg-info")
+    shutil.copytree(ROOT, made, ignore=ignored)
+    command = [sys.executable, "setup.py", "--quiet", "sdist", "--formats=gztar"]
+    done = subprocess.run(command, cwd=made, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    [archive] = (made / "dist").glob("*.tar.gz")
+    with tarfile.open(archive) as opened:
+        held = {name.partition("/")[2] for name in opened.getnames()}
+    folders = ("action", "config", "examples", "launch", "msg", "resource", "scripts", "srv", "test", "vjepa_mpc")
+    wanted = {
+        str(path.relative_to(made))
+        for folder in folders
+        for path in (made / folder).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    wanted |= {"CMakeLists.txt", "LICENSE", "Makefile", "package.xml", "pyproject.toml", "requirements-ros.txt"}
+    assert wanted - held == set()
+
+
+def test_colcon_installs_the_command_line() -> None:
+    assert os.access(ROOT / "scripts" / "vjepa-mpc", os.X_OK)
+    cmake = (ROOT / "CMakeLists.txt").read_text(encoding="utf-8")
+    assert "install(PROGRAMS scripts/vjepa-mpc DESTINATION bin)" in cmake
+    command = [sys.executable, ROOT / "scripts" / "vjepa-mpc", "--version"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0 and done.stdout.startswith("vjepa-mpc "), done.stderr
+
+
+def test_what_a_command_lacks_is_installed_from_the_source_folder() -> None:
+    code = """
+import sys
+sys.modules["mujoco"] = None
+from vjepa_mpc.tools.cli import main
+main(["evaluate", "--task", "reach"])
+"""
+    done = run_python(code)
+    assert done.returncode == 2 and "run `pip install '.[sim]'` in the source folder" in done.stderr
+
+
+def test_training_has_a_recipe_by_default() -> None:
+    assert (recipes_folder() / RECIPE).is_file()
 
 
 @pytest.mark.slow
