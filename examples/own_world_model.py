@@ -1,7 +1,8 @@
 """A world model of your own: nothing to inherit, four attributes and three methods (see WorldModel).
 
 This one sees the mean colour of a picture, and believes that moving the arm by a metre changes it by one. The planner
-takes it as it takes V-JEPA 2: ``CEMPlanner(ColourModel(), config)``.
+takes it as it takes V-JEPA 2: ``CEMPlanner(ColourModel(), config)``. With this folder on PYTHONPATH so do the node
+(``-p checkpoint:=own_world_model:ColourModel``) and ``vjepa-mpc evaluate --model own_world_model:ColourModel``.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from launch.actions import GroupAction, IncludeLaunchDescription, LogInfo, Opaqu
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch_ros.actions import Node
 
+from vjepa_mpc.registry import names_code
 from vjepa_mpc.ros.launching import actions
 from vjepa_mpc.ros.launching.arguments import PATHS, PLAN_ARGUMENTS, SIM_ARGUMENTS, is_true, parameters_of
 from vjepa_mpc.ros.launching.files import absolute, existing_file, robot_profile, workspace
@@ -67,7 +68,7 @@ def planner(value: dict[str, str], name: str) -> list[Any]:
     """The planner's node, and the lines that tell whose parameters count."""
     files = parameter_files(value)
     given = parameters_of(PLAN_ARGUMENTS, value)
-    given |= {path: str(absolute(given[path])) for path in PATHS if path in given}
+    given |= {path: str(absolute(given[path])) for path in PATHS if path in given and not names_code(given[path])}
     if value["workspace"]:
         given |= workspace(value["workspace"])
     return actions.node("planner_node", name, value["node_name"], value["namespace"], value["log_level"], files, given)

@@ -22,7 +22,13 @@ from vjepa_mpc.options import Parameter
 
 T = TypeVar("T")
 
+_CODE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+def names_code(text: str) -> bool:
+    """Whether a text reads package.module:name, which no file of a checkpoint does."""
+    return _CODE.fullmatch(text) is not None
 
 
 def part_names(package: str) -> tuple[str, ...]:

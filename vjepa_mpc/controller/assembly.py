@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import time
 from dataclasses import dataclass, replace
@@ -15,12 +16,14 @@ from vjepa_mpc.controller.interface import Controller
 from vjepa_mpc.controller.setup import Setup
 from vjepa_mpc.options import check_options, group, option
 from vjepa_mpc.planning import AgreementBounds, CEMConfig, Ranks, admit_quantised
-from vjepa_mpc.registry import PartOptions
+from vjepa_mpc.registry import PartOptions, names_code
 from vjepa_mpc.worldmodel import (
     QUANTISATIONS,
     Crop,
     VJEPAWorldModel,
+    WorldModel,
     bundled_model_path,
+    check_world_model,
     choose_device,
     compile_rollouts,
     load_world_model,
@@ -66,7 +69,9 @@ class ModelSettings:
     """
 
     checkpoint: str = option(
-        "", "File of the world model: .safetensors, or .pt as published; empty for the bundled model."
+        "",
+        "File of the world model: .safetensors, or .pt as published; or package.module:function, which returns one of "
+        "your own; empty for the bundled model.",
     )
     device: str = option("auto", "PyTorch device of the world model: auto, cpu, cuda or cuda:N.")
     dtype: str = option(
@@ -140,24 +145,24 @@ def make_controller(
 
 def _load_on_all_ranks(
     chosen: ModelSettings, planner: CEMConfig, agreement: AgreementBounds, ranks: Ranks | None
-) -> VJEPAWorldModel:
+) -> WorldModel:
     """The world model; quantised, if plans stay the same."""
     logger.info("loading the world model %s", chosen.checkpoint or bundled_model_path())
     started = time.monotonic()
     model = exact = _load(chosen)
-    if chosen.dtype in QUANTISATIONS:
+    if isinstance(exact, VJEPAWorldModel) and chosen.dtype in QUANTISATIONS:
         model = admit_quantised(exact, chosen.dtype, planner, agreement)
     if ranks is not None:
         same_for_all = chosen.dtype if model is not exact else str(exact.dtype).removeprefix("torch.")
         ranks.announce(replace(chosen, dtype=same_for_all))
         ranks.meet()  # loading may take longer than a rank may be silent in a plan
-    if chosen.compile:
+    if chosen.compile and isinstance(model, VJEPAWorldModel):
         compile_rollouts(model)
     logger.info("world model loaded in %.1f s", time.monotonic() - started)
     return model
 
 
-def load_model(settings: ModelSettings) -> VJEPAWorldModel:
+def load_model(settings: ModelSettings) -> WorldModel:
     """Load a world model; a quantisation is taken as it is, without asking whether plans agree.
 
     Raises:
@@ -165,6 +170,8 @@ def load_model(settings: ModelSettings) -> VJEPAWorldModel:
         ValueError: there is no such device.
     """
     model = _load(settings)
+    if not isinstance(model, VJEPAWorldModel):
+        return model
     if settings.dtype in QUANTISATIONS:
         model = quantise(model, settings.dtype)
     if settings.compile:
@@ -172,9 +179,39 @@ def load_model(settings: ModelSettings) -> VJEPAWorldModel:
     return model
 
 
-def _load(settings: ModelSettings) -> VJEPAWorldModel:
-    """The checkpoint, not quantised."""
+def _load(settings: ModelSettings) -> WorldModel:
+    """The checkpoint, not quantised, or a world model from outside."""
     tune_process(settings.threads)
     device = choose_device(settings.device)
+    if names_code(settings.checkpoint):
+        return _own_model(settings)
     dtype = "auto" if settings.dtype in QUANTISATIONS else settings.dtype
     return load_world_model(settings.checkpoint or bundled_model_path(), device, resolve_dtype(dtype, device))
+
+
+def _own_model(settings: ModelSettings) -> WorldModel:
+    """What the function that ``checkpoint`` names returns; it chooses device and dtype itself.
+
+    Raises:
+        ValueError: it cannot be imported, does not return a world model, or is to be quantised or compiled.
+    """
+    name = settings.checkpoint
+    if settings.dtype in QUANTISATIONS or settings.compile:
+        raise ValueError(
+            f"checkpoint={name!r}: only files can be quantised or compiled; leave dtype and compile as they are"
+        )
+    module, _, function = name.partition(":")
+    try:
+        make = getattr(importlib.import_module(module), function)
+    except ImportError as error:
+        raise ValueError(
+            f"checkpoint={name!r} cannot be imported ({error}): install its package, or put its folder on PYTHONPATH"
+        ) from error
+    except AttributeError as error:
+        raise ValueError(f"checkpoint={name!r}: the module {module} has no {function}") from error
+    model: WorldModel = make()
+    try:
+        check_world_model(model)
+    except TypeError as error:
+        raise ValueError(f"checkpoint={name!r}: {error}") from error
+    return model

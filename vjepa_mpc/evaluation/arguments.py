@@ -18,7 +18,7 @@ from vjepa_mpc.goals.endings.interface import Ending
 from vjepa_mpc.options import Parameter
 from vjepa_mpc.planning import PRESETS
 from vjepa_mpc.sim.tasks import TASKS
-from vjepa_mpc.worldmodel import VJEPAWorldModel, bundled_model_path
+from vjepa_mpc.worldmodel import WorldModel, bundled_model_path
 
 
 def add_task_argument(parser: argparse.ArgumentParser, default: str | None = None) -> None:
@@ -46,7 +46,12 @@ def check_episodes(args: argparse.Namespace) -> None:
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Which world model plans, and how."""
-    parser.add_argument("--model", type=Path, default=None, help="checkpoint (default: the bundled model)")
+    parser.add_argument(
+        "--model",
+        type=Path,
+        default=None,
+        help="checkpoint, or package.module:function that returns a world model (default: the bundled model)",
+    )
     parser.add_argument("--preset", choices=sorted(PRESETS), default="cpu", help="planner settings (default: cpu)")
     for parameter in options.parameters(ModelSettings):
         if parameter.name in _MODEL_DEFAULTS:
@@ -57,7 +62,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
 _MODEL_DEFAULTS = {"device": "cpu", "dtype": "auto", "threads": 0}
 
 
-def load_model(args: argparse.Namespace) -> tuple[Path, VJEPAWorldModel]:
+def load_model(args: argparse.Namespace) -> tuple[Path, WorldModel]:
     """The checkpoint of `add_model_arguments` and the world model in it, in a process prepared for planning.
 
     Raises:

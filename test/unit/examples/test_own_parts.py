@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 import torch
 
+from vjepa_mpc.controller.assembly import ModelSettings, load_model
 from vjepa_mpc.planning import CEMConfig, CEMPlanner, planner_config
+from vjepa_mpc.tools.cli import main
 from vjepa_mpc.worldmodel import PointMassWorldModel
 
 POSE = torch.tensor([0.5, 0.0, 0.15, torch.pi, 0.0, 0.0, 0.0])
@@ -79,3 +81,31 @@ def test_mpc_without_ros_gets_nearer(examples: Path) -> None:
     assert done.returncode == 0, done.stderr
     distances = [float(line.split(", ")[1].split(" cm")[0]) for line in done.stdout.splitlines()]
     assert distances[0] > 8.0 and distances[-1] < 2.5
+
+
+@pytest.mark.slow
+@pytest.mark.sim
+def test_the_world_model_is_evaluated_by_its_name(examples: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("vjepa_mpc.sim", reason="the simulator's packages are not installed")
+    words = ("--task", "gripper", "--episodes", "1", "--no-baselines", "--require", "0")
+    assert main(["evaluate", *words, "--model", "own_world_model:ColourModel"]) == 0
+    assert "gripper: 1 episodes" in capsys.readouterr().out
+
+
+def test_a_world_model_of_ones_own_is_loaded_by_its_name(examples: Path) -> None:
+    found = load_model(ModelSettings(checkpoint="own_world_model:ColourModel", device="cpu"))
+    assert type(found).__name__ == "ColourModel"
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"checkpoint": "own_world_model:ColorModel"}, "the module own_world_model has no ColorModel"),
+        ({"checkpoint": "own_world:ColourModel"}, "put its folder on PYTHONPATH"),
+        ({"checkpoint": "collections:OrderedDict"}, r"it lacks tokens_per_frame, .*encode\(\), .*rollout_bytes\(\)"),
+        ({"checkpoint": "own_world_model:ColourModel", "dtype": "int8"}, "only files can be quantised"),
+    ],
+)
+def test_what_is_no_world_model_is_refused(examples: Path, settings: dict[str, str], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        load_model(ModelSettings(device="cpu", **settings))

@@ -72,7 +72,12 @@ PLAN_ARGUMENTS = (
     Argument(name="goal_image", text="Goal images to start with: files on this machine, separated by commas."),
     _optional("use_sim_time", f"{_SIM_TIME}, of a bag or a simulator.", BOOLEANS, "use_sim_time"),
     LOG_LEVEL,
-    _optional("checkpoint", "World model: .safetensors or published .pt; else the bundled model.", (), "checkpoint"),
+    _optional(
+        "checkpoint",
+        "World model: a file, or package.module:function; else the bundled one.",
+        (),
+        "checkpoint",
+    ),
     _optional("device", "PyTorch device: auto, cpu, cuda, cuda:1 …", (), "device"),
     _optional("autostart", "Configure and activate at start.", BOOLEANS, "autostart"),
     _optional("image_topic", "Camera images.", (), "topics.image"),
