@@ -18,6 +18,7 @@ from vjepa_mpc.worldmodel import (
     build_encoder,
     bundled_model_path,
     convert,
+    load_encoder,
     load_world_model,
 )
 from vjepa_mpc.worldmodel.checkpoints.architecture import read_encoder, read_predictor
@@ -123,3 +124,17 @@ def test_the_published_predictor_is_known_by_its_weights() -> None:
     config, assumed = read_predictor("vjepa2-ac-vitg.pt", Part(state, "predictor"), Told())
     assert config == MODEL_CONFIGS["vit_giant"].predictor
     assert "16 attention heads in the predictor" in assumed
+
+
+def test_loading_what_is_not_converted_warns_of_what_is_assumed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bundled = load_world_model(bundled_model_path())
+    assert caplog.text == "", "our own files tell everything"
+    states = {"encoder": bundled.encoder.state_dict(), "predictor": bundled.predictor.state_dict()}
+    torch.save(states, tmp_path / "bare.pt")
+    load_world_model(tmp_path / "bare.pt")
+    assert "3 attention heads in the predictor" in caplog.text and "pictures of 128 px" in caplog.text
+    caplog.clear()
+    load_encoder(tmp_path / "bare.pt", told=Told(encoder_heads=3, img_size=128, rope=True, activation="gelu"))
+    assert caplog.text == ""
