@@ -18,6 +18,7 @@ from vjepa_mpc.safety.reasons import Reason
 from vjepa_mpc.worldmodel import PointMassWorldModel
 
 PLAN_SECONDS = 0.15
+PATIENCE = 2.5  # seconds that a plan may wait for the arm
 CONFIG = CEMConfig(rollout=1, samples=64, topk=8, cem_steps=4, maxnorm=0.075)
 GOAL = START + np.array([0.2, 0.2, 0.1])
 
@@ -123,7 +124,8 @@ def test_after_an_interruption_nothing_is_carried_out_or_committed_that_was_plan
 
 
 def test_an_arm_that_does_not_arrive_is_a_hold_and_the_next_plan_begins_where_it_is(model, mpc) -> None:
-    settings = loop_settings(pipelined=True, plan_max_age=0.6)
+    # Many times what a plan takes: on a busy machine one that is merely late would expire, too, and nothing ever moves.
+    settings = loop_settings(pipelined=True, plan_max_age=PATIENCE, following_timeout=20 * PATIENCE)
     with running(settings, mpc, model) as plain:
         ports = plain.ports
         plain.set_goals(goal(model))
