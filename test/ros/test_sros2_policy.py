@@ -23,7 +23,7 @@ SOMETIMES = {
     "/clock",
     "/parameter_events",
     "/camera/image_raw/compressed",
-    *(f"/{node}/get_type_description" for node in ("planner_node", "franka_driver", "sim_node")),
+    *(f"/{node}/get_type_description" for node in ("planner_node", "franka_driver", "sim_node", "teach_workspace")),
 }
 
 pytestmark = pytest.mark.ros
@@ -110,6 +110,13 @@ def test_driver(start: Callable[..., Any]) -> None:
     from vjepa_mpc.ros.franka.node import FrankaDriver
 
     compare(start(FrankaDriver, "-p", "robot_ip:=127.0.0.1"))
+
+
+def test_teach_workspace(start: Callable[..., Any]) -> None:
+    from vjepa_mpc.ros.teach_workspace.node import TeachWorkspaceNode, parser, with_profile
+
+    arguments = with_profile(parser().parse_args([]))
+    compare(start(lambda: TeachWorkspaceNode(arguments)))
 
 
 @pytest.mark.sim

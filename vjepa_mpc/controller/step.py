@@ -99,6 +99,7 @@ class Step:
         ended: the sub-goals that this image ended, in order.
         encode_seconds: time spent on encoding the camera image, and goal images not encoded before, and on comparing.
         plan: what the planner found; None where none was asked.
+        clipped: what kept the action from being carried out as planned, in words; "" for nothing. The loop says so.
         time_budget: seconds that the planner was allowed; None for no limit.
         state: where the controller is once this step is committed. Only the controller looks at it.
     """
@@ -116,6 +117,7 @@ class Step:
     ended: tuple[EndedSubGoal, ...] = ()
     encode_seconds: float = 0.0
     plan: PlanResult | None = None
+    clipped: str = ""
     time_budget: float | None = None
     state: Any = None
 

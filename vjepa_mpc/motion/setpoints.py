@@ -131,8 +131,10 @@ class SetpointGenerator:
         self._target, self._time = None, now
         return True
 
-    def follow(self, target: CartesianPose, expires_at: float = math.inf) -> None:
+    def follow(self, target: CartesianPose, expires_at: float = math.inf) -> np.ndarray:
         """Move to a target (its nearest point in the box) instead of the one before; stop at `expires_at`.
+
+        Returns by how much the box has changed the target's position, [3] metres.
 
         Raises:
             RuntimeError: not engaged.
@@ -141,6 +143,7 @@ class SetpointGenerator:
             raise RuntimeError("set-points are not engaged: call engage with the measured pose first")
         self._target = CartesianPose(self.workspace.clip(target.position), target.quaternion)
         self._expires_at = expires_at
+        return self._target.position - target.position
 
     def stop(self) -> None:
         """Drop the target: brake and hold there, still sending set-points."""
