@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+
+import numpy as np
 
 from vjepa_mpc.controller.step import Step
 from vjepa_mpc.geometry.cartesian import CartesianPose
@@ -18,6 +21,8 @@ from vjepa_mpc.safety.config import SupervisorConfig
 from vjepa_mpc.safety.reasons import Reason
 from vjepa_mpc.safety.samples import Now
 from vjepa_mpc.safety.supervisor import Decision
+
+_NOTICED = 0.001  # metres; what is less is not told
 
 
 class Execution:
@@ -228,7 +233,7 @@ class Execution:
         self._uncommitted = step
         if not self._motion.follow(step.target_pose, self._closedness(), now, now + self._plan_max_age):
             self._commit()
-        self._deciding.step = step
+        self._deciding.step = replace(step, clipped=_clipped(self._motion.clipped))
         self._deciding.decide(tell=True)
         self._publishers.debug(step, proposal.request.pose)
         self._listener.planned(step, proposal.seconds)
@@ -244,3 +249,9 @@ class Execution:
         """The measured closedness; without a finger joint, what was commanded last."""
         gripper = self._inputs.gripper
         return self._motion.fingers.commanded if gripper is None else gripper.closedness
+
+
+def _clipped(by_the_box: np.ndarray) -> str:
+    """How the workspace box has changed a step's target [3], in words; "" for nothing that matters."""
+    axes = [f"{axis} by {1000 * by:+.0f} mm" for axis, by in zip("xyz", by_the_box, strict=True) if abs(by) >= _NOTICED]
+    return f"The workspace box clips the action: it moves the target's {', '.join(axes)}." if axes else ""

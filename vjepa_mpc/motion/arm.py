@@ -61,6 +61,9 @@ class Motion:
         publish: sends a set-point.
         publish_gripper: sends a closedness.
         refuse: gets what is wrong with a set-point that broke an invariant and was not sent.
+
+    Attributes:
+        clipped: [3] metres, by how much the workspace box has changed the newest step's target.
     """
 
     def __init__(
@@ -81,6 +84,7 @@ class Motion:
         self._previous: Setpoint | None = None
         self._target: CartesianPose | None = None
         self._arrival: float | None = None
+        self.clipped = np.zeros(3)
 
     @property
     def executing(self) -> bool:
@@ -130,7 +134,7 @@ class Motion:
             expires_at: time after which the arm stops wherever it is.
         """
         self._target = CartesianPose.from_state(target)
-        self._setpoints.follow(self._target, expires_at)
+        self.clipped = self._setpoints.follow(self._target, expires_at)
         self._arrival = None
         self._settle.start()
         wanted = float(target[6])

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from support.rigs.plain_loop import START, loop_settings, running, wait_until
+from support.rigs.plain_loop import BOX, START, loop_settings, running, wait_until
 from vjepa_mpc.controller.visual_mpc import VisualMPC
+from vjepa_mpc.geometry.limits import WorkspaceBox
 from vjepa_mpc.goals.endings.budget import Budget
 from vjepa_mpc.goals.sub_goal import SubGoal
 from vjepa_mpc.planning import CEMConfig
@@ -57,3 +58,17 @@ def test_a_pose_in_a_frame_that_is_turned_is_a_fault_before_the_arm_is_ten_centi
         assert "° from it" in ports.wait_for("FRAME_SUSPECTED").message
         plain.loop.wait_silent()
         assert np.linalg.norm(ports.position - START) < 0.1
+
+
+def test_the_record_says_when_the_box_clips_an_action(model, mpc) -> None:
+    narrow = WorkspaceBox(lower=(0.3, -0.1, 0.05), upper=BOX.upper)
+    with running(loop_settings(workspace=narrow), mpc, model) as plain:
+        ports = plain.ports
+        plain.set_goals(goal(model, 0.0, -0.2, 0.0))
+        wait_until(lambda: len(ports.steps) >= 3)
+        said = [step.clipped for _, _, step in ports.statuses if step is not None]
+        assert "clips the action: it moves the target's y by +" in said[-1]
+    with running(loop_settings(), VisualMPC(model, CONFIG), model) as plain:
+        plain.set_goals(goal(model, 0.02, 0.02, 0.0))
+        wait_until(lambda: len(plain.ports.steps) >= 2)
+        assert not any(step.clipped for _, _, step in plain.ports.statuses if step is not None)

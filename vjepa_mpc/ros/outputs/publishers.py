@@ -21,6 +21,7 @@ from vjepa_mpc.ros.outputs.gripper import GRIPPER_OUTPUTS
 from vjepa_mpc.ros.outputs.interface import GripperOutput, Output
 from vjepa_mpc.ros.parameters.settings import Settings
 from vjepa_mpc.safety.guards.violation import Violation
+from vjepa_mpc.safety.reasons import Reason
 from vjepa_mpc.safety.supervisor import Decision
 
 # Whoever comes late learns the present state at once, and nothing of those before.
@@ -80,6 +81,8 @@ class Outputs:
         message.header.frame_id, message.header.stamp = self._frame_id, self._node.get_clock().now().to_msg()
         message.goal_id = goal_id
         if step is not None:
+            if decision.reason is Reason.NONE:
+                message.message = step.clipped
             message.sub_goal, message.sub_goals = step.goal_index, step.goal_count
             message.ended_by = step.ended_by
             message.step, message.step_budget = step.goal_step, step.step_budget or 0
