@@ -55,9 +55,9 @@ class Planners:
         return self._generator.get_state()
 
     def plan(self, config: CEMConfig, random_state: Tensor, *args: Any, **inputs: Any) -> PlanResult:
-        """What :meth:`CEMPlanner.plan` finds with these settings and random numbers."""
+        """What :meth:`CEMPlanner.plan` finds with these settings and random numbers, or to stay where that is as good."""
         self._generator.set_state(random_state)
-        return self._planner_for(config).plan(*args, **inputs)
+        return _or_stay(self._planner_for(config).plan(*args, **inputs), config.least_gain)
 
     def energy(self, config: CEMConfig, latent: Tensor, goal: Tensor, pose: Tensor) -> float:
         """Energy of an image's latent [N, D], seen at a pose [7], given a goal's. Waits for the device."""
@@ -105,3 +105,14 @@ class Planners:
             planner.plan(latent, pose, latent, previous=plan)
         if config.time_budget is not None or config.cuda_graphs:
             self._planner_for(config).plan(latent, pose, latent)
+
+
+def _or_stay(plan: PlanResult, least_gain: float) -> PlanResult:
+    """The plan, or the same with doing nothing for its actions if they gain too little to be told from nothing.
+
+    The search itself stays the published one; it never looks at doing nothing, and at a goal its mean wanders.
+    """
+    outlook, stay = plan.outlook, plan.stay
+    if outlook is None or stay is None or outlook.gain > least_gain:
+        return plan
+    return replace(plan, actions=stay, outlook=replace(outlook, expected=outlook.still))

@@ -25,6 +25,7 @@ from vjepa_mpc.planning.energy import ObservedEnergy
 from vjepa_mpc.planning.objectives.interface import Energy, Objective, Predicted
 from vjepa_mpc.planning.objectives.l1 import l1_energy
 from vjepa_mpc.planning.optimisers.interface import Optimiser, OptimiserSetup
+from vjepa_mpc.planning.outlook import Outlook
 from vjepa_mpc.planning.parts import Setup
 from vjepa_mpc.planning.pins import GRIPPER
 from vjepa_mpc.planning.planner import CEMPlanner
@@ -49,6 +50,7 @@ __all__ = [
     "ObservedEnergy",
     "Optimiser",
     "OptimiserSetup",
+    "Outlook",
     "Pace",
     "PlanResult",
     "Predicted",

@@ -208,6 +208,15 @@ class CEMConfig:
         live=True,
         former=("execute",),
     )
+    least_gain: float = option(
+        0.005,
+        "The arm stays where it is unless a plan is better than doing nothing by more than this share of what any "
+        "action changes: of the distance from the first candidates' mean energy to the plan's. Larger values leave an "
+        "arm alone that is nearly there.",
+        low=0.0,
+        high=1.0,
+        live=True,
+    )
     stop_spread: float = option(
         0.0,
         "Stop as soon as the spread of x, y and z among the elites is below this share of the first one; 0: never.",

@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from vjepa_mpc.planning.noise import make_noise
 from vjepa_mpc.planning.objectives.interface import Energy, Objective, name_of
 from vjepa_mpc.planning.optimisers import OPTIMISERS
 from vjepa_mpc.planning.optimisers.interface import Optimiser, OptimiserSetup
+from vjepa_mpc.planning.outlook import Outlook
 from vjepa_mpc.planning.parts import Setup, make_part
 from vjepa_mpc.planning.pins import GRIPPER, checked_pins
 from vjepa_mpc.planning.result import Candidates, PlanResult, StoppedBy
@@ -39,6 +41,8 @@ from vjepa_mpc.worldmodel.interface import WorldModel, check_world_model
 from vjepa_mpc.worldmodel.preprocess import Crop
 
 logger = logging.getLogger(__name__)
+
+_FORESEEN = 2  # predictions for the outlook: of the plan and of doing nothing
 
 
 class CEMPlanner:
@@ -226,7 +230,12 @@ class CEMPlanner:
     def _result(
         self, chosen: Tensor, search: Search, stopped_by: StoppedBy, scorer: Scorer, started: float
     ) -> PlanResult:
-        actions = self._space.to_actions(self._space.without_small_gripper_moves(chosen)).cpu()
+        candidate_steps = scorer.predicted * self.config.rollout
+        actions, stay = (
+            self._space.to_actions(self._space.without_small_gripper_moves(each)) for each in (chosen, self._stay())
+        )
+        outlook = self._outlook(search, scorer, actions, stay)
+        actions = actions.cpu()
         energies = tuple(torch.stack(search.energies).tolist()) if search.energies else ()
         check_result(energies, actions, name_of(self.objective))
         if not energies:
@@ -237,10 +246,26 @@ class CEMPlanner:
             elite_std=search.spread.cpu(),
             elites=self._sequences(search.elites.candidates),
             stopped_by=stopped_by,
-            candidate_steps=scorer.predicted * self.config.rollout,
+            candidate_steps=candidate_steps,
             timings={"total": self._clock() - started},
+            stay=None if outlook is None else stay.cpu(),
+            outlook=outlook,
             history=self._history(search),
         )
+
+    def _stay(self) -> Tensor:
+        """[H, 4]: no motion, but for the coordinates that are given."""
+        return self._space.admit(self._space.first_mean()[:, None])[:, 0]
+
+    def _outlook(self, search: Search, scorer: Scorer, actions: Tensor, stay: Tensor) -> Outlook | None:
+        """What the actions [H, 7] promise, compared with staying [H, 7]; None when there is no time for it."""
+        if search.drawn is None:
+            return None
+        energies = scorer(torch.stack([actions, stay], dim=1))
+        if len(energies) < _FORESEEN:
+            return None
+        expected, still, drawn = torch.cat([energies, search.drawn[None]]).tolist()
+        return Outlook(still=still, expected=expected, drawn=drawn) if isfinite(still + expected + drawn) else None
 
     def _history(self, search: Search) -> tuple[Candidates, ...] | None:
         if search.history is None:

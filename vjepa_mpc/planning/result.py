@@ -7,6 +7,8 @@ from typing import Literal
 
 from torch import Tensor
 
+from vjepa_mpc.planning.outlook import Outlook
+
 StoppedBy = Literal["iterations", "converged", "deadline"]
 
 
@@ -36,8 +38,10 @@ class PlanResult:
         elites: [K, H, 7] the best candidates of the last iteration, lowest energy first.
         stopped_by: what ended the search: all ``iterations`` done, elites ``converged``, or the time budget
             (``deadline``).
-        candidate_steps: predictions made: candidates times horizon.
+        candidate_steps: predictions made by the search: candidates times horizon.
         timings: seconds by stage; ``total`` covers the whole call.
+        stay: [H, 7] float32 on the CPU: doing nothing, but for coordinates that are given; None without an outlook.
+        outlook: what the actions promise; None when there was not the time to predict it.
         history: what each iteration predicted, if ``keep_candidates`` asked for it; otherwise None.
     """
 
@@ -48,4 +52,6 @@ class PlanResult:
     stopped_by: StoppedBy
     candidate_steps: int
     timings: dict[str, float]
+    stay: Tensor | None = None
+    outlook: Outlook | None = None
     history: tuple[Candidates, ...] | None = None

@@ -36,6 +36,7 @@ class Search:
         spread: [H, 4] standard deviation of the candidates that it was fitted to.
         elites: of the last iteration.
         best: the best candidate of all iterations, as an elite group of one.
+        drawn: mean energy of the candidates of the first iteration whose energy is finite; None before it.
         energies: lowest energy of each iteration, each a tensor so that nobody waits for the device.
         history: what each iteration has predicted; None when it is not kept.
     """
@@ -45,6 +46,7 @@ class Search:
         self._topk, self._kept = topk, kept
         none = Elites(distribution.mean[:, None][:, :0], distribution.mean.new_empty(0))
         self.elites, self.best = none, none
+        self.drawn: Tensor | None = None
         self.energies: list[Tensor] = []
         self.history: list[Scored] | None = [] if records else None
 
@@ -76,6 +78,8 @@ class Search:
         """
         if self.history is not None:
             self.history.append(Scored(candidates, energies))
+        if self.drawn is None:
+            self.drawn = torch.where(energies.isfinite(), energies, torch.nan).nanmean()
         if self._kept:
             candidates = torch.cat([candidates, self.elites.candidates[:, : self._kept]], dim=1)
             energies = torch.cat([energies, self.elites.energies[: self._kept]])
