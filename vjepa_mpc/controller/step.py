@@ -12,6 +12,7 @@ from vjepa_mpc.geometry.pose import POSE_DIM
 from vjepa_mpc.goals.progress import EndedSubGoal
 from vjepa_mpc.images import check_rgb
 from vjepa_mpc.planning.compute.budget import TOLERATED_OVERRUN
+from vjepa_mpc.planning.outlook import Outlook
 from vjepa_mpc.planning.result import PlanResult
 
 
@@ -125,6 +126,11 @@ class Step:
     def energies(self) -> tuple[float, ...]:
         """Lowest energy among the candidates of each of the planner's iterations; empty without a planner."""
         return () if self.plan is None else self.plan.energies
+
+    @property
+    def outlook(self) -> Outlook | None:
+        """What the planner promises; None without a planner, or when it had no time to tell."""
+        return None if self.plan is None else self.plan.outlook
 
     @property
     def plan_seconds(self) -> float:

@@ -23,6 +23,7 @@ from vjepa_mpc.safety.samples import Now
 from vjepa_mpc.safety.supervisor import Decision
 
 _NOTICED = 0.001  # metres; what is less is not told
+REVIEW_PERIOD = 1.0  # seconds between plans that are only looked at
 
 
 class Execution:
@@ -78,6 +79,7 @@ class Execution:
         self._image_after = 0.0  # steady seconds: older images show the arm in motion
         self._epoch: int | None = None
         self._engaged = False
+        self._reviewed_at = 0.0  # steady seconds
 
     @property
     def silent(self) -> bool:
@@ -126,6 +128,8 @@ class Execution:
         self._act()
         if may_follow and decision.may_plan and not self._planning and self._ready is None:
             self._plan(decision, now)
+        elif decision.may_review and not self._planning:
+            self._review(decision, now)
 
     def _see_that_it_follows(self, sent: Setpoint) -> None:
         found = self._supervisor.sent(sent, step=self._steps, executing=self._motion.executing)
@@ -169,6 +173,12 @@ class Execution:
             if self._planning_time.due(now.steady, arrival):
                 self._destination = destination
                 self._request_plan(decision, destination)
+
+    def _review(self, decision: Decision, now: Now) -> None:
+        """Have a step planned that is not carried out, once in a while: whether the arm may go on is seen from it."""
+        if now.steady - self._reviewed_at >= REVIEW_PERIOD:
+            self._reviewed_at = now.steady
+            self._request_plan(decision, None)
 
     def _foreseeable(self, now: Now) -> bool:
         """Whether there is more to do when the arm arrives, and no finger moves that would change what it then sees."""

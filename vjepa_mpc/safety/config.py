@@ -12,6 +12,7 @@ from vjepa_mpc.safety.guards.image import ImageGuard
 from vjepa_mpc.safety.guards.interface import InputGuard
 from vjepa_mpc.safety.guards.plan import PlanGuard
 from vjepa_mpc.safety.guards.pose import PoseGuard
+from vjepa_mpc.safety.guards.progress import ProgressGuard
 
 INPUT_GUARDS: tuple[type[InputGuard[Any]], ...] = (GripperGuard, PoseGuard, ImageGuard)
 """In the order in which they are asked; the first one that finds something wrong gives the reason.
@@ -23,7 +24,12 @@ changes are compared with the arm's motion. What has not come yet is named in th
 
 @dataclass(frozen=True, kw_only=True)
 class SupervisorConfig(
-    PlanGuard.Options, FollowingGuard.Options, GripperGuard.Options, PoseGuard.Options, ImageGuard.Options
+    PlanGuard.Options,
+    ProgressGuard.Options,
+    FollowingGuard.Options,
+    GripperGuard.Options,
+    PoseGuard.Options,
+    ImageGuard.Options,
 ):
     """What the supervisor lets pass: the options of all guards under one roof. Seconds, metres, radians.
 

@@ -89,6 +89,17 @@ class Reason(Enum):
         "the plan ran out before the arm was there",
         "See what holds the arm up; or allow more speed or a higher plan_max_age.",
     )
+    GOAL_NOT_SEEN = (
+        Effect.HOLDS,
+        "no action comes nearer to the goal picture than any other",
+        "Give a picture that this camera took of this scene, or one of a nearer sub-goal; or lower goal_contrast.",
+    )
+    NO_PROGRESS = (
+        Effect.HOLDS,
+        "what was planned does not come true",
+        "Check that camera and goal picture show this scene from the same place, in the same light, and that the arm "
+        "follows; then set a goal, or call ~/resume for another attempt.",
+    )
 
     POSE_JUMPED = (
         Effect.FAULTS,

@@ -75,6 +75,26 @@ class GripperSample:
     implausible: str = ""
 
 
+class PlanOutlook(Protocol):
+    """What a plan promises; see :class:`~vjepa_mpc.planning.outlook.Outlook`."""
+
+    @property
+    def still(self) -> float:
+        """Predicted energy after doing nothing."""
+
+    @property
+    def promise(self) -> float:
+        """By how much the actions lower it."""
+
+    @property
+    def contrast(self) -> float:
+        """How much it matters what is done, beside that energy."""
+
+    @property
+    def gain(self) -> float:
+        """The promise beside how much it matters what is done."""
+
+
 class PlannedStep(Protocol):
     """An action that a controller proposes, as the supervisor sees it."""
 
@@ -93,6 +113,18 @@ class PlannedStep(Protocol):
     @property
     def energies(self) -> tuple[float, ...]:
         """Lowest energy of each of the planner's iterations; empty without a planner, or without time for one."""
+
+    @property
+    def goal_index(self) -> int:
+        """The sub-goal that it was made for."""
+
+    @property
+    def energy(self) -> float:
+        """Of the picture that it was planned from, to the sub-goal's."""
+
+    @property
+    def outlook(self) -> PlanOutlook | None:
+        """What the actions promise; None where nobody knows."""
 
 
 class Proposal(Protocol):

@@ -17,6 +17,7 @@ from vjepa_mpc.safety.guards.clock import ClockGuard
 from vjepa_mpc.safety.guards.following import FollowingGuard
 from vjepa_mpc.safety.guards.interface import InputGuard, Scene
 from vjepa_mpc.safety.guards.plan import PlanGuard
+from vjepa_mpc.safety.guards.progress import ProgressGuard
 from vjepa_mpc.safety.guards.violation import Violation
 from vjepa_mpc.safety.reasons import Effect, Reason, State
 from vjepa_mpc.safety.samples import Now, PoseSample, Proposal
@@ -35,6 +36,8 @@ class Decision:
         reason: why nothing moves; NONE while something may.
         message: the reason in words, with values and remedy; empty for NONE.
         may_plan: a plan may be computed from the newest inputs.
+        may_review: while the arm holds because of what plans said, another one is wanted that tells whether it still
+            does; it will not be carried out.
         may_move: the accepted plan may be carried out.
         engaged: set-points may be sent, if only to hold; otherwise brake and be silent.
         epoch: changes whenever motion is interrupted; a plan of an earlier epoch is never carried out.
@@ -45,6 +48,7 @@ class Decision:
     reason: Reason
     message: str
     may_plan: bool
+    may_review: bool = False
     may_move: bool
     engaged: bool
     epoch: int
@@ -56,7 +60,8 @@ class _Guards:
 
     def __init__(self, config: SupervisorConfig, *, engaged: bool) -> None:
         self.scene = Scene(engaged=engaged)
-        self.clock, self.plan, self.following = ClockGuard(), PlanGuard(config), FollowingGuard(config)
+        self.clock, self.plan = ClockGuard(), PlanGuard(config)
+        self.following, self.progress = FollowingGuard(config), ProgressGuard(config)
         self.inputs: dict[type, InputGuard[Any]] = {
             guard.kind: guard(config, self.scene)
             for guard in INPUT_GUARDS  # asked in this order
@@ -132,12 +137,16 @@ class Supervisor:
         self._epoch += 1
         self._executing = False
         self._planning_since = None
+        if self._guards is not None:
+            self._guards.progress.interrupted()
 
     # -- orders -----------------------------------------------------------------------------------------------------
 
     def set_goal(self, goal_id: int) -> None:
         """Pursue a goal instead of the one before."""
         self._goal_id, self._finished = goal_id, None
+        if self._guards is not None:
+            self._guards.progress.forget()
         self._interrupt()
 
     def clear_goal(self) -> None:
@@ -166,6 +175,7 @@ class Supervisor:
             for guard in self._guards.inputs.values():
                 guard.incident()  # what happened before does not count any more
             self._guards.plan.misses = 0
+            self._guards.progress.forget()
         self._interrupt()
         self._wrong_at = now.steady
         return ended
@@ -208,19 +218,20 @@ class Supervisor:
             return False
         if plan.epoch != self._epoch or plan.step.goal_id != self._goal_id:
             return False
-        violation = guards.plan.check(plan, guards.scene.pose, now)
+        violation = guards.plan.check(plan, guards.scene.pose, now) or guards.progress.look(plan.step)
         if violation is not None:
             self._stop_for(violation, now)
             return False
+        guards.progress.accepted(plan.step)
         self._executing = True
         self._planning_since = None
         return True
 
     def examine_plan(self, plan: Proposal, now: Now) -> None:
-        """Look at a plan that is not due yet: one that no waiting makes usable stops the arm at once."""
+        """Look at a plan that is not due yet, or not at all: one that no waiting makes usable stops the arm at once."""
         if self._guards is None or plan.epoch != self._epoch or plan.step.goal_id != self._goal_id:
             return
-        violation = self._guards.plan.unusable(plan.step)
+        violation = self._guards.plan.unusable(plan.step) or self._guards.progress.look(plan.step)
         if violation is not None:
             self._stop_for(violation, now)
 
@@ -262,6 +273,7 @@ class Supervisor:
             reason=reason,
             message="" if reason is Reason.NONE else reason.message(detail),
             may_plan=engaged,
+            may_review=state is State.HOLDING and reason in ProgressGuard.reasons,
             may_move=state is State.EXECUTING,
             engaged=engaged,
             epoch=self._epoch,
@@ -287,8 +299,13 @@ class Supervisor:
             self._hold = None
 
     def _first_violation(self, guards: _Guards, now: Now) -> Violation | None:
-        """The clock first, by which all else is judged; then what others say; then the inputs in their order."""
-        return guards.clock.check(now) or self._objection() or _first_wrong(guards.inputs.values(), now)
+        """The clock first, by which all else is judged; then what others say, the inputs in their order, and plans."""
+        return (
+            guards.clock.check(now)
+            or self._objection()
+            or _first_wrong(guards.inputs.values(), now)
+            or guards.progress.violation
+        )
 
     def _objection(self) -> Violation | None:
         """What the robot's mode or another publisher has against moving."""

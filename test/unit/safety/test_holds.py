@@ -69,8 +69,14 @@ HOLDS = {
     Reason.GRIPPER_ABSENT: lambda rig: rig.supervisor.report(Reason.GRIPPER_ABSENT, "/hand/gripper", rig.now),
     Reason.PLAN_EXPIRED: lambda rig: rig.supervisor.report(Reason.PLAN_EXPIRED, "", rig.now),
 }
-# Reasons that other tests of this file lead to.
-ELSEWHERE = {Reason.INPUT_IMPLAUSIBLE, Reason.PLAN_TOO_OLD, Reason.PLAN_TOO_FAR}
+# Reasons that other tests lead to; the last two, which plans give, in guards/test_progress.py.
+ELSEWHERE = {
+    Reason.INPUT_IMPLAUSIBLE,
+    Reason.PLAN_TOO_OLD,
+    Reason.PLAN_TOO_FAR,
+    Reason.GOAL_NOT_SEEN,
+    Reason.NO_PROGRESS,
+}
 
 
 def test_every_holding_reason_is_tested():
