@@ -55,7 +55,7 @@ class Planners:
         return self._generator.get_state()
 
     def plan(self, config: CEMConfig, random_state: Tensor, *args: Any, **inputs: Any) -> PlanResult:
-        """What :meth:`CEMPlanner.plan` finds with these settings and random numbers, or to stay where that is as good."""
+        """What :meth:`CEMPlanner.plan` finds with these settings and numbers, or to stay where that is as good."""
         self._generator.set_state(random_state)
         return _or_stay(self._planner_for(config).plan(*args, **inputs), config.least_gain)
 

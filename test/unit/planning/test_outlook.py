@@ -1,4 +1,4 @@
-"""What a plan says of itself, beside the published search that it does not touch; and doing nothing, if that is as good."""
+"""What a plan says of itself beside the published search, and doing nothing where that is as good."""
 
 from __future__ import annotations
 

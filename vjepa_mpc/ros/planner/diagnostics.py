@@ -45,6 +45,12 @@ def configured(name: str, stamp: Time, loop: ControlLoop, inputs: Inputs) -> Dia
             "plan time [s]": f"{step.plan_seconds:.3f}",
             "encode time [s]": f"{step.encode_seconds:.3f}",
         }
+        if step.outlook is not None:
+            values |= {
+                "energy after doing nothing, predicted": f"{step.outlook.still:.4f}",
+                "energy after the plan, predicted": f"{step.outlook.expected:.4f}",
+                "contrast": f"{step.outlook.contrast:.3f}",
+            }
     if decision is None:
         return _array(name, stamp, DiagnosticStatus.OK, "starting", values)
     level = _LEVELS.get(decision.state, DiagnosticStatus.OK)
