@@ -110,7 +110,8 @@ def test_profile_can_hear_the_robots_mode(path: Path) -> None:
     """Uncommenting the line for franka_ros2 gives a valid profile."""
     text = path.read_text()
     if path.stem in ("sim", "fr3_libfranka"):
-        assert settings(path).topics.motion_allowed == "~/motion_allowed"  # the driver's, see the SROS2 policy's test
+        topic = "~/motion_allowed" if path.stem == "sim" else "planner_node/motion_allowed"  # the driver's
+        assert settings(path).topics.motion_allowed == topic
         return
     given = yaml.safe_load(text.replace("# topics.robot_state:", "topics.robot_state:"))["/**"]["ros__parameters"]
     assert given["topics.robot_state"] == "franka_robot_state_broadcaster/robot_state"

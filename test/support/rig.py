@@ -202,9 +202,22 @@ class Recorder(DemoLink):
             self._clients[name] = self._node.create_client(kind, name)
         return self._clients[name]
 
-    def publisher(self, kind: Any, topic: str) -> Any:
+    def publisher(self, kind: Any, topic: str, profile: QoSProfile | int = 1) -> Any:
         """A publisher of this node's, which stays."""
-        return self._node.create_publisher(kind, topic, 1)
+        return self._node.create_publisher(kind, topic, profile)
+
+    def destroy_publisher(self, publisher: Any) -> None:
+        """End a publisher of this node's."""
+        self._node.destroy_publisher(publisher)
+
+    def publish_until(self, publisher: Any, message: Any, accept: Callable[[PlanStatus], bool]) -> PlanStatus:
+        """Publish again and again until the planner says something acceptable."""
+        for _ in range(300):
+            publisher.publish(message)
+            with self._changed:
+                if self._changed.wait_for(lambda: accept(self._statuses[-1]), 0.1):
+                    return self._statuses[-1]
+        raise AssertionError(f"after 30 s the planner says {self._statuses[-1]}")
 
     def publishers_of(self, topic: str) -> list[Any]:
         """Who publishes on a topic, as this node sees it."""

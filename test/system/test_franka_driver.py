@@ -239,7 +239,8 @@ def test_planner_reaches_a_goal_picture_and_holds_in_a_reflex_on_the_way(
         operator.wait_for_status(lambda status: status.state == PlanStatus.EXECUTING, START_TIMEOUT)
         assert operator.call(Trigger, "sim_node/reflex", Trigger.Request()).success
         held = operator.wait_for_status(lambda status: status.reason == "MOTION_NOT_ALLOWED", TIMEOUT)
-        assert held.state == PlanStatus.HOLDING and "~/motion_allowed is false" in held.message
+        assert held.state == PlanStatus.HOLDING and "planner_node/motion_allowed is false, says" in held.message
+        assert f"/{NAMESPACE}/franka_driver" in held.message
         assert operator.call(Trigger, "franka_driver/recover", Trigger.Request()).success
         operator.wait_for_status(lambda status: status.reason == "GOAL_FINISHED", START_TIMEOUT)
         left = float(np.linalg.norm(operator.position() - goal))

@@ -43,7 +43,8 @@ class Deciding:
             supervisor.observe(sample)
             if isinstance(sample, PoseSample):
                 self.pose_stamp = sample.stamp
-        supervisor.motion_allowed(inputs.motion_allowed, inputs.motion_refusal)
+        if unheard := inputs.unheard:
+            self.stop_for(Reason.INPUT_WRONG_TYPE, unheard)
         if now.steady - self._publishers_checked >= PUBLISHER_CHECK_PERIOD:
             self._publishers_checked = now.steady
             supervisor.other_publishers(self._publishers.other_publishers())

@@ -51,12 +51,8 @@ class Inputs(Protocol):
         """The newest finger position; None also where there is no finger joint to read."""
 
     @property
-    def motion_allowed(self) -> bool | None:
-        """Whether the robot admits motion; None while nobody says."""
-
-    @property
-    def motion_refusal(self) -> str:
-        """Who does not admit motion, in words; empty when nobody objects."""
+    def unheard(self) -> str:
+        """Who sends an input in a way that is not heard, in words; empty when nobody does."""
 
     @property
     def proposals(self) -> ProposalSource:

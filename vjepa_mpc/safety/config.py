@@ -10,15 +10,17 @@ from vjepa_mpc.safety.guards.following import FollowingGuard
 from vjepa_mpc.safety.guards.gripper import GripperGuard
 from vjepa_mpc.safety.guards.image import ImageGuard
 from vjepa_mpc.safety.guards.interface import InputGuard
+from vjepa_mpc.safety.guards.permission import PermissionGuard
 from vjepa_mpc.safety.guards.plan import PlanGuard
 from vjepa_mpc.safety.guards.pose import PoseGuard
 from vjepa_mpc.safety.guards.progress import ProgressGuard
 
-INPUT_GUARDS: tuple[type[InputGuard[Any]], ...] = (GripperGuard, PoseGuard, ImageGuard)
+INPUT_GUARDS: tuple[type[InputGuard[Any]], ...] = (PermissionGuard, GripperGuard, PoseGuard, ImageGuard)
 """In the order in which they are asked; the first one that finds something wrong gives the reason.
 
-The gripper comes before the pose, whose plausibility depends on the closedness, and the pose before the image, whose
-changes are compared with the arm's motion. What has not come yet is named in the opposite order: image first.
+Objections come first, as somebody wants them. The gripper comes before the pose, whose plausibility depends on the
+closedness, and the pose before the image, whose changes are compared with the arm's motion. What has not come yet is
+named in the opposite order: image first.
 """
 
 
@@ -30,6 +32,7 @@ class SupervisorConfig(
     GripperGuard.Options,
     PoseGuard.Options,
     ImageGuard.Options,
+    PermissionGuard.Options,
 ):
     """What the supervisor lets pass: the options of all guards under one roof. Seconds, metres, radians.
 

@@ -36,14 +36,24 @@ class Reason(Enum):
     NOT_ACTIVE = (Effect.WAITS, "the node is not active", "Activate the node.")
     NO_GOAL = (Effect.WAITS, "there is no goal", "Set one with ~/set_goal or ~/reach_goal.")
     GOAL_FINISHED = (Effect.WAITS, "the goal is finished", "Set the next one.")
-    NO_IMAGE = (Effect.WAITS, "no camera image has come yet", "Check the image topic, its remapping and its QoS.")
-    NO_POSE = (Effect.WAITS, "no pose has come yet", "Check the pose topic, its remapping and its QoS.")
+    NO_IMAGE = (Effect.WAITS, "no camera image has come yet", "Check the image topic and its remapping.")
+    NO_POSE = (Effect.WAITS, "no pose has come yet", "Check the pose topic and its remapping.")
     NO_GRIPPER = (Effect.WAITS, "no gripper position has come yet", "Check joint_states and the gripper joint's name.")
+    NO_MOTION_ALLOWED = (
+        Effect.WAITS,
+        "nobody has allowed motion yet",
+        "Have true published on topics.motion_allowed, or set motion_allowed_timeout to 0.",
+    )
     PAUSED = (Effect.WAITS, "paused", "Call ~/pause with false, or ~/resume.")
     PLANNING = (Effect.WAITS, "the next action is being planned", "")
 
     IMAGE_STALE = (Effect.HOLDS, "the newest image is old by its stamp", "Check the camera's rate and clock.")
-    IMAGE_SILENT = (Effect.HOLDS, "images stopped coming", "Check the camera and the network.")
+    IMAGE_SILENT = (
+        Effect.HOLDS,
+        "images stopped coming",
+        "Check camera and network. Best-effort raw images beyond 0.5 MB (640x480 has 0.9) are mostly lost: have the "
+        "camera publish reliably, or smaller ones, or use image_transport=compressed.",
+    )
     IMAGE_STAMP_ZERO = (Effect.HOLDS, "images have no stamp", "Have the camera driver fill in header.stamp.")
     IMAGE_FROM_FUTURE = (Effect.HOLDS, "the newest image's stamp lies in the future", "Synchronise the clocks.")
     IMAGE_FROZEN = (Effect.HOLDS, "the picture stays the same while the arm moves", "Restart the camera driver.")
@@ -80,7 +90,21 @@ class Reason(Enum):
     )
 
     CLOCK_JUMPED = (Effect.HOLDS, "the ROS clock went back", "Check the time source; inputs need new stamps.")
-    MOTION_NOT_ALLOWED = (Effect.HOLDS, "the robot does not allow motion", "Clear its stop, reflex or mode.")
+    MOTION_NOT_ALLOWED = (
+        Effect.HOLDS,
+        "motion is not allowed",
+        "Clear the robot's stop, reflex or mode, or see why true is not said.",
+    )
+    MOTION_ALLOWED_SILENT = (
+        Effect.HOLDS,
+        "nobody says any more that the arm may move",
+        "Check who publishes on topics.motion_allowed and how often, or raise motion_allowed_timeout.",
+    )
+    INPUT_WRONG_TYPE = (
+        Effect.HOLDS,
+        "an input's topic carries another type, which is not heard",
+        "Publish the wanted type there, or remap the topic.",
+    )
     OTHER_PUBLISHER = (Effect.HOLDS, "somebody else publishes targets, too", "Stop the other publisher.")
     PLAN_TOO_OLD = (Effect.HOLDS, "the plan is older than it may be", "Plan with fewer samples or iterations.")
     PLAN_TOO_FAR = (Effect.HOLDS, "the arm is no longer where the plan begins", "Leave the arm alone, or pause first.")

@@ -75,6 +75,30 @@ class GripperSample:
     implausible: str = ""
 
 
+@dataclass(frozen=True)
+class Voice:
+    """What somebody says about motion: whether it is allowed, who says so in words, and when in steady seconds."""
+
+    allowed: bool
+    who: str
+    received: float
+
+
+@dataclass(frozen=True)
+class PermissionSample:
+    """What everybody says about motion.
+
+    Attributes:
+        topic: where they say it.
+        voices: the newest word of each.
+        objections: what else does not allow motion, in words, such as the robot's mode.
+    """
+
+    topic: str
+    voices: tuple[Voice, ...] = ()
+    objections: tuple[str, ...] = ()
+
+
 class PlanOutlook(Protocol):
     """What a plan promises; see :class:`~vjepa_mpc.planning.outlook.Outlook`."""
 

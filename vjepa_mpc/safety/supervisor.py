@@ -89,8 +89,6 @@ class Supervisor:
         self._hold: Violation | None = None
         self._wrong_at = 0.0
         self._planning_since: float | None = None
-        self._motion_allowed: bool | None = None
-        self._motion_refusal = ""
         self._others: tuple[str, ...] = ()
 
     @property
@@ -190,10 +188,6 @@ class Supervisor:
         """
         if self._guards is not None:
             self._guards.inputs[type(sample)].observe(sample)
-
-    def motion_allowed(self, allowed: bool | None, refusal: str = "") -> None:
-        """What the robot's mode says; None if nobody says anything. ``refusal``: who does not allow it, in words."""
-        self._motion_allowed, self._motion_refusal = allowed, refusal
 
     def other_publishers(self, names: Sequence[str]) -> None:
         """Who else publishes on the target topic."""
@@ -308,9 +302,7 @@ class Supervisor:
         )
 
     def _objection(self) -> Violation | None:
-        """What the robot's mode or another publisher has against moving."""
-        if self._motion_allowed is False:
-            return Violation(Reason.MOTION_NOT_ALLOWED, self._motion_refusal)
+        """What another publisher has against moving."""
         if self._others:
             return Violation(Reason.OTHER_PUBLISHER, ", ".join(self._others))
         return None

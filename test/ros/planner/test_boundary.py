@@ -25,6 +25,7 @@ from vjepa_mpc.ros.common.optional_interfaces import MissingInterfaceError
 from vjepa_mpc.ros.planner.inputs import Inputs
 from vjepa_mpc.ros.planner.node import PlannerNode
 from vjepa_mpc.ros.planner.wiring import require_interfaces
+from vjepa_mpc.safety.samples import PermissionSample
 from vjepa_mpc.tools.processes import DomainLease
 
 pytestmark = pytest.mark.ros
@@ -137,6 +138,11 @@ def franka_msgs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(optional_interfaces, "franka_robot_state", lambda: RobotState)
 
 
+def permission(inputs: Inputs) -> PermissionSample:
+    """What the inputs say about motion."""
+    return next(sample for sample in inputs.samples if isinstance(sample, PermissionSample))
+
+
 WITH_MODE = {"topics__robot_state": "broadcaster/robot_state"}
 
 
@@ -149,13 +155,18 @@ def test_modes_in_which_the_robot_does_not_obey_object(mode: int, name: str) -> 
     node = FakeNode()
     inputs = Inputs(node, settings(**WITH_MODE))
     assert node.callbacks["broadcaster/robot_state"][0] is RobotState
-    assert inputs.motion_allowed is None
     node.receive("broadcaster/robot_state", RobotState(robot_mode=mode))
-    assert inputs.motion_allowed is False
-    assert name in inputs.motion_refusal and "broadcaster/robot_state" in inputs.motion_refusal
+    (objection,) = permission(inputs).objections
+    assert name in objection and "broadcaster/robot_state" in objection
     for moving in (RobotState.ROBOT_MODE_IDLE, RobotState.ROBOT_MODE_MOVE):
         node.receive("broadcaster/robot_state", RobotState(robot_mode=moving))
-        assert inputs.motion_allowed is True
+        assert permission(inputs).objections == ()
+
+
+@pytest.mark.usefixtures("franka_msgs")
+def test_a_mode_that_is_asked_for_has_to_be_known() -> None:
+    (objection,) = permission(Inputs(FakeNode(), settings(**WITH_MODE))).objections
+    assert objection.startswith("nothing has come over broadcaster/robot_state (topics.robot_state), and nobody")
 
 
 @pytest.mark.usefixtures("franka_msgs")
@@ -163,16 +174,18 @@ def test_whoever_objects_is_heard() -> None:
     node = FakeNode()
     inputs = Inputs(node, settings(**WITH_MODE))
     node.receive("broadcaster/robot_state", RobotState(robot_mode=RobotState.ROBOT_MODE_MOVE))
-    node.receive("~/motion_allowed", Bool(data=False))
-    assert inputs.motion_allowed is False and inputs.motion_refusal == "~/motion_allowed is false"
-    node.receive("~/motion_allowed", Bool(data=True))
-    assert inputs.motion_allowed is True and inputs.motion_refusal == ""
+    for allowed in (False, True):
+        node.receive("~/motion_allowed", Bool(data=allowed))
+        assert [voice.allowed for voice in permission(inputs).voices] == [allowed]
+        assert permission(inputs).objections == ()
 
 
 @pytest.mark.usefixtures("franka_msgs")
 def test_a_reflex_holds_the_moving_arm_until_it_is_cleared() -> None:
     with running(settings(**WITH_MODE)) as rig:
         rig.set_goal(GOAL, steps=1000)
+        assert "nothing has come over broadcaster/robot_state" in rig.wait_for("MOTION_NOT_ALLOWED").message
+        rig.node.receive("broadcaster/robot_state", RobotState(robot_mode=RobotState.ROBOT_MODE_MOVE))
         rig.wait_for("NONE")
         rig.node.receive("broadcaster/robot_state", RobotState(robot_mode=RobotState.ROBOT_MODE_REFLEX))
         assert "broadcaster/robot_state says REFLEX" in rig.wait_for("MOTION_NOT_ALLOWED").message

@@ -67,7 +67,7 @@ def test_the_base_name_is_remapped_and_the_transports_name_added(
     start: Callable[..., Node], transport: str, topic: str
 ) -> None:
     inputs = Inputs(start("planner_node", *REMAPPED), settings(image_transport=transport))
-    assert topic in {subscription.topic_name for subscription in inputs._subscriptions}
+    assert topic in {subscription.topic_name for subscription in inputs._node.subscriptions}
 
 
 def test_silence_is_explained_by_the_resolved_topic(start: Callable[..., Node]) -> None:

@@ -75,12 +75,15 @@ class FakeNode:
 
     def __init__(self) -> None:
         self.publishers: dict[str, FakePublisher] = {}
-        self.callbacks: dict[str, tuple[Any, Callable[[Any], None]]] = {}
+        self.callbacks: dict[str, tuple[Any, Callable[..., None]]] = {}
         self.warnings: list[str] = []
 
-    def create_subscription(self, kind: Any, topic: str, callback: Callable[[Any], None], _: Any) -> str:
+    def create_subscription(self, kind: Any, topic: str, callback: Callable[..., None], _: Any, **__: Any) -> str:
         self.callbacks[topic] = (kind, callback)
         return topic
+
+    def create_timer(self, *_: Any) -> None:
+        """Nothing spins."""
 
     def create_publisher(self, kind: Any, topic: str, _: Any) -> FakePublisher:
         return self.publishers.setdefault(topic, FakePublisher(topic))
@@ -89,7 +92,7 @@ class FakeNode:
 
     def receive(self, topic: str, message: Any) -> None:
         """A message comes in."""
-        self.callbacks[topic][1](message)
+        self.callbacks[topic][1](message, {})
 
     def resolve_topic_name(self, topic: str) -> str:
         return topic

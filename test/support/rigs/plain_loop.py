@@ -56,8 +56,7 @@ class PlainPorts:
         finished: steps with which goals ended.
     """
 
-    motion_allowed: bool | None = None
-    motion_refusal = ""
+    unheard = ""
 
     def __init__(self, model: PointMassWorldModel) -> None:
         self._model = model

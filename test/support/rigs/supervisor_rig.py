@@ -12,12 +12,13 @@ from vjepa_mpc.geometry.cartesian import CartesianPose
 from vjepa_mpc.geometry.limits import WorkspaceBox
 from vjepa_mpc.safety.config import SupervisorConfig
 from vjepa_mpc.safety.reasons import Reason, State
-from vjepa_mpc.safety.samples import GripperSample, ImageSample, Now, PoseSample
+from vjepa_mpc.safety.samples import GripperSample, ImageSample, Now, PermissionSample, PoseSample
 from vjepa_mpc.safety.supervisor import Decision, Supervisor
 
 CONFIG = SupervisorConfig(frame_id="base", workspace=WorkspaceBox(lower=(0.3, -0.3, 0.0), upper=(0.7, 0.3, 0.5)))
 HOME = np.array([0.5, 0.0, 0.2, np.pi, 0.0, 0.0, 0.0])
 TICK = 0.02
+MOTION_ALLOWED = "/planner_node/motion_allowed"
 GOAL = 7
 
 
@@ -30,6 +31,7 @@ class Rig:
         self.ros, self.steady = 1000.0, 50.0
         self.state = HOME.copy()
         self.image, self.pose, self.gripper = {}, {}, {}  # fields to replace; None: silence
+        self.permission: PermissionSample | None = None  # kept as it is until another one comes
         self.stamp_offset = {"image": 0.0, "pose": 0.0, "gripper": 0.0}
         self.digest, self.ticks = 0, 0
         self.decision: Decision | None = None
@@ -51,6 +53,7 @@ class Rig:
         return self.tick(round(seconds / TICK))
 
     def _observe(self) -> None:
+        self.supervisor.observe(self.permission or PermissionSample(MOTION_ALLOWED))
         if self.pose is not None:
             position, quaternion = CartesianPose.from_state(self.state).position, [1.0, 0.0, 0.0, 0.0]
             fields = {"position": position, "quaternion": np.array(quaternion), "frame_id": "base"}
@@ -98,7 +101,7 @@ def mend(rig: Rig) -> None:
     rig.image, rig.pose, rig.gripper = {}, {}, {}
     rig.stamp_offset = dict.fromkeys(rig.stamp_offset, 0.0)
     rig.state = HOME.copy()
-    rig.supervisor.motion_allowed(None)
+    rig.permission = None
     rig.supervisor.other_publishers([])
 
 

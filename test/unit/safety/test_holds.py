@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from support.rigs.supervisor_rig import CONFIG, TICK, Rig, mend
+from support.rigs.supervisor_rig import CONFIG, MOTION_ALLOWED, TICK, Rig, mend
 from vjepa_mpc.safety.reasons import Effect, Reason, State
+from vjepa_mpc.safety.samples import PermissionSample, Voice
 
 
 def frozen(rig: Rig) -> None:
@@ -43,6 +44,10 @@ def turn_clock_back(rig: Rig) -> None:
     rig.ros -= 0.08
 
 
+def object_to_motion(rig: Rig) -> None:
+    rig.permission = PermissionSample(MOTION_ALLOWED, (Voice(False, "/gate", rig.steady),))
+
+
 HOLDS = {
     Reason.IMAGE_SILENT: silence("image"),
     Reason.IMAGE_STALE: stamped("image", -3.0),
@@ -63,19 +68,21 @@ HOLDS = {
     Reason.GRIPPER_FROM_FUTURE: stamped("gripper", 3.0),
     Reason.GRIPPER_NOT_FINITE: set_field("gripper", closedness=float("nan")),
     Reason.CLOCK_JUMPED: turn_clock_back,
-    Reason.MOTION_NOT_ALLOWED: lambda rig: rig.supervisor.motion_allowed(False),
+    Reason.MOTION_NOT_ALLOWED: object_to_motion,
+    Reason.INPUT_WRONG_TYPE: lambda rig: rig.supervisor.report(Reason.INPUT_WRONG_TYPE, "std_msgs/msg/String", rig.now),
     Reason.OTHER_PUBLISHER: lambda rig: rig.supervisor.other_publishers(["/teleop"]),
     Reason.IMAGE_UNREADABLE: lambda rig: rig.supervisor.report(Reason.IMAGE_UNREADABLE, "mono16", rig.now),
     Reason.GRIPPER_ABSENT: lambda rig: rig.supervisor.report(Reason.GRIPPER_ABSENT, "/hand/gripper", rig.now),
     Reason.PLAN_EXPIRED: lambda rig: rig.supervisor.report(Reason.PLAN_EXPIRED, "", rig.now),
 }
-# Reasons that other tests lead to; the last two, which plans give, in guards/test_progress.py.
+# Reasons that other tests lead to; those that plans give in guards/test_progress.py.
 ELSEWHERE = {
     Reason.INPUT_IMPLAUSIBLE,
     Reason.PLAN_TOO_OLD,
     Reason.PLAN_TOO_FAR,
     Reason.GOAL_NOT_SEEN,
     Reason.NO_PROGRESS,
+    Reason.MOTION_ALLOWED_SILENT,  # in guards/test_permission.py, as only an option asks for it
 }
 
 

@@ -35,9 +35,27 @@ def describe_topic(node: Node, topic: str, wanted: str) -> str:
     return f"{topic} has {count} ({publishers_of(node, topic)}){mismatch}"
 
 
+def is_named(info: Any) -> bool:
+    """Whether the graph tells a publisher's node yet; that comes a little later than the publisher itself."""
+    return bool(info.node_name != "_NODE_NAME_UNKNOWN_")
+
+
+def name_of(info: Any) -> str:
+    """The full name of a publisher's node."""
+    return f"{info.node_namespace.rstrip('/')}/{info.node_name}" if is_named(info) else "an unknown node"
+
+
+def is_reliable(info: Any) -> bool:
+    """Whether a publisher offers to send again what gets lost."""
+    return bool(info.qos_profile.reliability == ReliabilityPolicy.RELIABLE)
+
+
+def is_latched(info: Any) -> bool:
+    """Whether a publisher gives what it said last to whoever comes late."""
+    return bool(info.qos_profile.durability == DurabilityPolicy.TRANSIENT_LOCAL)
+
+
 def _endpoint(info: Any) -> str:
-    name = f"{info.node_namespace.rstrip('/')}/{info.node_name}"
-    reliable = info.qos_profile.reliability == ReliabilityPolicy.RELIABLE
-    latched = info.qos_profile.durability == DurabilityPolicy.TRANSIENT_LOCAL
-    qos = f"{'reliable' if reliable else 'best effort'}, {'transient local' if latched else 'volatile'}"
-    return f"{name}: {info.topic_type}, {qos}"
+    durability = "transient local" if is_latched(info) else "volatile"
+    qos = f"{'reliable' if is_reliable(info) else 'best effort'}, {durability}"
+    return f"{name_of(info)}: {info.topic_type}, {qos}"

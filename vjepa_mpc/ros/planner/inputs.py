@@ -9,29 +9,28 @@ from typing import Any, Protocol
 
 from geometry_msgs.msg import PoseStamped
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image, JointState
-from std_msgs.msg import Bool, Float64MultiArray
+from std_msgs.msg import Float64MultiArray
 
 from vjepa_mpc.geometry.gripper_joint import GripperJoint
 from vjepa_mpc.options import option
 from vjepa_mpc.ros.common import optional_interfaces
+from vjepa_mpc.ros.common.arrivals import Arrivals
 from vjepa_mpc.ros.common.conversions import position_of, quaternion_of, seconds
 from vjepa_mpc.ros.common.graph import describe_topic, publishers_of
+from vjepa_mpc.ros.common.hearing import Heard, Hearing, MessageInfo
+from vjepa_mpc.ros.planner.permission import Permissions
 from vjepa_mpc.ros.planner.proposals import Proposals
 from vjepa_mpc.safety.config import SupervisorConfig
 from vjepa_mpc.safety.reasons import Reason
-from vjepa_mpc.safety.samples import GripperSample, ImageSample, PoseSample, image_digest
+from vjepa_mpc.safety.samples import GripperSample, ImageSample, PermissionSample, PoseSample, image_digest
 from vjepa_mpc.safety.sanity import check_gripper_joint
 from vjepa_mpc.safety.supervisor import Decision
 
-# A reliable subscriber gets nothing from best-effort publishers, as franka_ros2's pose is; a best-effort one gets all.
-NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 # Of FrankaRobotState. In all its other modes the robot does not obey, or its user moves it by hand.
 MODE_PREFIX = "ROBOT_MODE_"
 MOVING_MODES = ("IDLE", "MOVE")
-POSE_TYPE = "geometry_msgs/msg/PoseStamped"
-IMAGE_TYPES = {False: "sensor_msgs/msg/Image", True: "sensor_msgs/msg/CompressedImage"}  # compressed or not
+LOSSES = 0.9  # share of the images below which their loss is told of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,82 +80,96 @@ class Inputs:
         pose: newest pose, None before the first one.
         gripper: newest finger position as closedness, None before the first one.
         proposals: newest proposed actions.
+        arrivals: how many of the images come.
     """
 
     def __init__(self, node: Node, settings: InputSettings) -> None:
         self.proposals = Proposals(node, settings.supervisor)
-        self.forget()
-        self._permission: bool | None = None
+        self.arrivals = Arrivals()
         self._robot_mode: str | None = None
         self._node = node
         self._settings = settings
+        self._hearing = hearing = Hearing(node)
         topics = settings.topics
-        # As image_transport does: the base name is remapped, and the transport's name is added to what it becomes.
-        self._image_topic, self._pose_topic = map(node.resolve_topic_name, (topics.image, topics.pose))
-        self._compressed = settings.image_transport == "compressed"
-        kind, image = (CompressedImage, self._compressed_topic) if self._compressed else (Image, self._image_topic)
-        self._subscriptions = [
-            # Poses come first when both are waiting, so that an image is never compared with an older pose.
-            node.create_subscription(PoseStamped, topics.pose, self._on_pose, NEWEST),
-            node.create_subscription(kind, image, self._on_image, NEWEST),
-            node.create_subscription(Bool, topics.motion_allowed, self._on_motion_allowed, 1),
-            node.create_subscription(Float64MultiArray, "~/proposals", self.proposals.on_message, NEWEST),
-        ]
+        # Poses come first when both are waiting, so that an image is never compared with an older pose.
+        self._pose_topic = hearing.listen(PoseStamped, topics.pose, self._on_pose)
+        self._image_topic, self._other_image_topic = self._listen_to_images()
+        self._permissions = Permissions(hearing, topics.motion_allowed)
+        hearing.listen(Float64MultiArray, "~/proposals", lambda message, _: self.proposals.on_message(message))
+        self._joints_topic: Heard | None = None
         if settings.gripper_joint:
-            self._subscriptions.append(
-                node.create_subscription(JointState, topics.joint_states, self._on_joints, NEWEST)
-            )
+            self._joints_topic = hearing.listen(JointState, topics.joint_states, self._on_joints)
+        self._robot_state: Heard | None = None
         if topics.robot_state:
-            robot_state = optional_interfaces.franka_robot_state()
-            self._subscriptions.append(
-                node.create_subscription(robot_state, topics.robot_state, self._on_robot_state, NEWEST)
-            )
+            kind = optional_interfaces.franka_robot_state()
+            self._robot_state = hearing.listen(kind, topics.robot_state, self._on_robot_state, everything=True)
+        hearing.look()
+        self.forget()
+
+    def _listen_to_images(self) -> tuple[Heard, str]:
+        """The topic that is listened to, and the name of the one where the other transport sends."""
+        # As image_transport does: the base name is remapped, and the transport's name is added to what it becomes.
+        raw = self._node.resolve_topic_name(self._settings.topics.image)
+        compressed = f"{raw}/compressed"
+        if self._settings.image_transport == "compressed":
+            return self._hearing.listen(CompressedImage, compressed, self._on_image), raw
+        return self._hearing.listen(Image, self._settings.topics.image, self._on_image), compressed
 
     @property
     def samples(self) -> tuple[Any, ...]:
         """The newest sample of every input that has come, for the supervisor."""
         image = self.image  # looked at before the pose, so that the pose is at least as new
-        newest = (self.pose, None if image is None else image[0], self.gripper)
+        newest = (self._permission, self.pose, None if image is None else image[0], self.gripper)
         return tuple(sample for sample in newest if sample is not None)
 
     @property
-    def _compressed_topic(self) -> str:
-        return f"{self._image_topic}/compressed"
+    def unheard(self) -> str:
+        """Who sends an input in a way that is not heard, in words; empty when nobody does."""
+        return self._hearing.unheard
 
     def explain(self, decision: Decision) -> str:
-        """A decision in words; of an input that has not come, who publishes on its topic now."""
-        if decision.reason is Reason.NO_POSE:
-            return f"{decision.message} Now {describe_topic(self._node, self._pose_topic, POSE_TYPE)}."
-        if decision.reason is Reason.NO_IMAGE:
+        """A decision in words; of an input that is missing, who publishes on its topic now."""
+        topics = {
+            Reason.NO_POSE: self._pose_topic,
+            Reason.POSE_SILENT: self._pose_topic,
+            Reason.NO_GRIPPER: self._joints_topic,
+            Reason.GRIPPER_SILENT: self._joints_topic,
+            Reason.NO_MOTION_ALLOWED: self._permissions.topic,
+            Reason.MOTION_ALLOWED_SILENT: self._permissions.topic,
+        }
+        if decision.reason in (Reason.NO_IMAGE, Reason.IMAGE_SILENT, Reason.IMAGE_STALE):
             return f"{decision.message} Now {self._describe_images()}."
-        return decision.message
+        topic = topics.get(decision.reason)
+        return decision.message if topic is None else f"{decision.message} Now {self._describe(topic)}."
+
+    def _describe(self, topic: Heard) -> str:
+        return describe_topic(self._node, topic.name, topic.kind)
 
     def _describe_images(self) -> str:
-        topics = {False: self._image_topic, True: self._compressed_topic}
-        here, there = topics[self._compressed], topics[not self._compressed]
-        found = describe_topic(self._node, here, IMAGE_TYPES[self._compressed])
-        elsewhere = publishers_of(self._node, there)
-        if not elsewhere:
+        found = self._describe(self._image_topic)
+        arrived, share = self.arrivals.summary, self.arrivals.share
+        if arrived and share is not None and share < LOSSES:
+            found = f"{found}; of the newest, {arrived}"
+        elsewhere = publishers_of(self._node, self._other_image_topic)
+        if self.image is not None or not elsewhere:
             return found
-        other = "raw" if self._compressed else "compressed"
-        return f"{found}; {there} has {elsewhere}: is image_transport={other} meant?"
+        other = "raw" if self._settings.image_transport == "compressed" else "compressed"
+        return f"{found}; {self._other_image_topic} has {elsewhere}: is image_transport={other} meant?"
 
     @property
-    def motion_allowed(self) -> bool | None:
-        """Whether the robot admits motion; None while nobody says."""
-        if self._permission is None and self._robot_mode is None:
-            return None
-        return not self.motion_refusal
+    def _permission(self) -> PermissionSample:
+        """What everybody says about motion."""
+        return PermissionSample(self._permissions.topic.name, self._permissions.voices, self._objections)
 
     @property
-    def motion_refusal(self) -> str:
-        """Who does not admit motion, in words; empty when nobody objects."""
-        refusals = []
-        if self._permission is False:
-            refusals.append(f"{self._settings.topics.motion_allowed} is false")
-        if self._robot_mode not in (None, *MOVING_MODES):
-            refusals.append(f"{self._settings.topics.robot_state} says {self._robot_mode}")
-        return ", ".join(refusals)
+    def _objections(self) -> tuple[str, ...]:
+        """What the robot's mode has against motion; it has to be known where it is asked for."""
+        topic = self._robot_state
+        if topic is None or self._robot_mode in MOVING_MODES:
+            return ()
+        if self._robot_mode is None:
+            return (f"nothing has come over {topic.name} (topics.robot_state), and {self._describe(topic)}",)
+        return (f"{topic.name} says {self._robot_mode}",)
 
     def forget(self) -> None:
         """Wait for new messages; what came before may be long past."""
@@ -164,18 +177,19 @@ class Inputs:
         self.pose: PoseSample | None = None
         self.gripper: GripperSample | None = None
         self.proposals.forget()
+        self._permissions.forget_gone()
 
     def destroy(self) -> None:
         """End the subscriptions."""
-        for subscription in self._subscriptions:
-            self._node.destroy_subscription(subscription)
+        self._hearing.destroy()
 
-    def _on_image(self, message: Image | CompressedImage) -> None:
+    def _on_image(self, message: Image | CompressedImage, info: MessageInfo) -> None:
         received = time.monotonic()
+        self.arrivals.came(received, len(message.data), info)
         digest = image_digest(message.data)
         self.image = (ImageSample(seconds(message.header.stamp), received, digest), message)
 
-    def _on_pose(self, message: PoseStamped) -> None:
+    def _on_pose(self, message: PoseStamped, _: MessageInfo) -> None:
         self.pose = PoseSample(
             position=position_of(message),
             quaternion=quaternion_of(message),
@@ -184,7 +198,7 @@ class Inputs:
             received=time.monotonic(),
         )
 
-    def _on_joints(self, message: JointState) -> None:
+    def _on_joints(self, message: JointState, _: MessageInfo) -> None:
         names = list(message.name)
         if self._settings.gripper_joint not in names:
             return  # others publish joints on this topic, too
@@ -199,10 +213,7 @@ class Inputs:
             implausible="; ".join(map(str, found)),
         )
 
-    def _on_motion_allowed(self, message: Bool) -> None:
-        self._permission = message.data
-
-    def _on_robot_state(self, message: Any) -> None:
+    def _on_robot_state(self, message: Any, _: MessageInfo) -> None:
         self._robot_mode = robot_mode(message)
 
 

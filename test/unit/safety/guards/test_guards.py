@@ -14,6 +14,7 @@ from vjepa_mpc.safety.guards.following import FollowingGuard
 from vjepa_mpc.safety.guards.gripper import GripperGuard
 from vjepa_mpc.safety.guards.image import ImageGuard
 from vjepa_mpc.safety.guards.interface import Guard, Scene
+from vjepa_mpc.safety.guards.permission import PermissionGuard
 from vjepa_mpc.safety.guards.plan import PlanGuard
 from vjepa_mpc.safety.guards.pose import PoseGuard
 from vjepa_mpc.safety.guards.progress import ProgressGuard
@@ -28,7 +29,7 @@ REPORTED = {
     Reason.GRIPPER_REFUSED,
     Reason.GRIPPER_NOT_FOLLOWING,
     Reason.GRIPPER_LET_GO,
-    Reason.MOTION_NOT_ALLOWED,
+    Reason.INPUT_WRONG_TYPE,
     Reason.OTHER_PUBLISHER,
     Reason.PLAN_EXPIRED,
     Reason.PLANNER_EXCEPTION,
@@ -44,8 +45,8 @@ def test_every_reason_that_stops_is_named_by_a_guard_or_reported_by_another_part
     assert not named & REPORTED
 
 
-def test_the_order_of_the_inputs_is_gripper_pose_image() -> None:
-    shipped = (GripperGuard, PoseGuard, ImageGuard)
+def test_the_order_of_the_inputs_is_permission_gripper_pose_image() -> None:
+    shipped = (PermissionGuard, GripperGuard, PoseGuard, ImageGuard)
     assert tuple(guard for guard in INPUT_GUARDS if guard in shipped) == shipped
 
 
