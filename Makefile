@@ -10,7 +10,7 @@ export PYTHON TORCH TORCH_INDEX
 TASK ?= pick_place
 # Passed on only when given; the demo has its own defaults.
 DEMO_OPTIONS = --task $(TASK) $(if $(EPISODES),--episodes $(EPISODES)) $(if $(SEED),--seed $(SEED)) $(if $(ARM),--arm $(ARM)) \
-	$(if $(EXECUTION),--execution $(EXECUTION))
+	$(if $(EXECUTION),--execution $(EXECUTION)) $(if $(RECORD),--record)
 
 .PHONY: help build demo test test-fast faults soak bench lint docs format clean
 
@@ -21,7 +21,7 @@ build:  ## make .venv/ and build the package (PYTHON=, TORCH=, TORCH_INDEX= choo
 	@test -n "$(SETUP_PYTHON)" || { echo "No python3 found. Debian, Ubuntu: apt-get install python3 python3-venv python3-dev" >&2; exit 1; }
 	@"$(SETUP_PYTHON)" scripts/bootstrap.py
 
-demo: build  ## the simulated arm follows goal images: TASK=pick_place|reach|gripper EPISODES=n SEED=n EXECUTION=pipelined
+demo: build  ## the simulated arm follows goal images: TASK=pick_place|reach|gripper EPISODES=n SEED=n EXECUTION=pipelined RECORD=1
 	@$(IN_ENV) python -m vjepa_mpc.tools.demo $(DEMO_OPTIONS)
 
 test: build  ## every test (PYTEST_ARGS= adds options)

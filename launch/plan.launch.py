@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from launch import LaunchContext, LaunchDescription
-from launch.actions import GroupAction, IncludeLaunchDescription, LogInfo, OpaqueFunction
+from launch.actions import (
+    GroupAction,
+    IncludeLaunchDescription,
+    LogInfo,
+    OpaqueFunction,
+    RegisterEventHandler,
+    Shutdown,
+)
+from launch.event_handlers import OnProcessExit
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch_ros.actions import Node
 
@@ -35,7 +43,7 @@ def start(context: LaunchContext) -> list[Any]:
     value = actions.values_of(context, PLAN_ARGUMENTS, "plan.launch.py")
     name = actions.node_name(context, value["namespace"], value["node_name"])
     warnings = claim(context, name, value)
-    result = [*warnings, *planner(value, name), *first_goal(value)]
+    result = [*warnings, *planner(value, name), *recorder(value, name), *first_goal(value)]
     # launch leaves an include's arguments set. Another planner that is included later must not get this goal.
     context.launch_configurations["goal_image"] = ""
     return [*result, simulation(value)] if is_true(value["sim"]) else result
@@ -71,7 +79,11 @@ def planner(value: dict[str, str], name: str) -> list[Any]:
     given |= {path: str(absolute(given[path])) for path in PATHS if path in given and not names_code(given[path])}
     if value["workspace"]:
         given |= workspace(value["workspace"])
-    return actions.node("planner_node", name, value["node_name"], value["namespace"], value["log_level"], files, given)
+    where = (value["node_name"], value["namespace"], value["log_level"])
+    if not value["play"]:
+        return actions.node("planner_node", name, *where, files, given)
+    played = actions.node("play", name, *where, files, given, ["--minutes", value["play"]])
+    return [*played, RegisterEventHandler(OnProcessExit(target_action=played[-1], on_exit=[Shutdown()]))]
 
 
 def parameter_files(value: dict[str, str]) -> list[Path]:
@@ -86,6 +98,15 @@ def parameter_files(value: dict[str, str]) -> list[Path]:
         remedy = "make it with `ros2 run vjepa_mpc calibrate`"
         files.append(existing_file("calibration", value["calibration"], remedy))
     return files
+
+
+def recorder(value: dict[str, str], planner_name: str) -> list[Any]:
+    """The recorder of what the planner hears and says, when a folder for it is given."""
+    if not value["record"]:
+        return []
+    given = {"folder": str(absolute(value["record"])), "planner": planner_name}
+    name = f"{planner_name}_recorder"
+    return actions.node("recorder", name, name.rsplit("/", 1)[-1], value["namespace"], value["log_level"], (), given)
 
 
 def first_goal(value: dict[str, str]) -> list[Node]:

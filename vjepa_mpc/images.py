@@ -142,6 +142,14 @@ def encode_png(image: np.ndarray) -> bytes:
     return data.tobytes()
 
 
+def encode_jpeg(image: np.ndarray, quality: int) -> bytes:
+    """JPEG bytes of an RGB image uint8 [H, W, 3]; quality 1 to 100."""
+    done, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not done:
+        raise ImageError(f"an image of shape {image.shape} cannot be encoded as JPEG")
+    return data.tobytes()
+
+
 def check_rgb(image: np.ndarray, name: str) -> None:
     """Refuse anything but a non-empty uint8 RGB array [H, W, 3].
 

@@ -14,6 +14,7 @@ from vjepa_mpc.controller.choices import CONTROLLERS, DEFAULT
 from vjepa_mpc.controller.gripper import GripperSettings
 from vjepa_mpc.controller.interface import Controller
 from vjepa_mpc.controller.setup import Setup
+from vjepa_mpc.geometry.limits import WorkspaceBox
 from vjepa_mpc.options import check_options, group, option
 from vjepa_mpc.planning import AgreementBounds, CEMConfig, Ranks, admit_quantised
 from vjepa_mpc.registry import PartOptions, names_code
@@ -108,6 +109,7 @@ def make_controller(
     ranks: Ranks | None = None,
     controller: str = DEFAULT,
     options: Any = None,
+    workspace: WorkspaceBox | None = None,
 ) -> Controller:
     """Make the controller; the world model is loaded, on all ranks, if the controller asks for it.
 
@@ -120,6 +122,7 @@ def make_controller(
         ranks: the processes that share the planning.
         controller: which one; see :class:`ControllerChoice`.
         options: an instance of the controller's ``Options``; None for their defaults, or when it has none.
+        workspace: box that the arm may move in.
 
     Raises:
         PartError: there is no such controller.
@@ -138,6 +141,7 @@ def make_controller(
         crop=chosen.crop,
         seed=chosen.seed,
         ranks=ranks,
+        workspace=workspace,
     )
     made: Controller = kind.make(setup, options)
     return made

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vjepa_mpc.controller.gripper import GripperSettings
+from vjepa_mpc.geometry.limits import WorkspaceBox
 from vjepa_mpc.planning import CEMConfig, Ranks
 from vjepa_mpc.worldmodel.interface import WorldModel
 from vjepa_mpc.worldmodel.preprocess import Crop
@@ -25,6 +26,7 @@ class Setup:
         action_rotation: [3, 3] from the axes of the model's actions to the robot's.
         crop: how camera and goal images are cut.
         seed: of random numbers.
+        workspace: box that the arm may move in; None while none is given.
         ranks: the processes that share the planning; None when there is only this one.
     """
 
@@ -35,3 +37,4 @@ class Setup:
     crop: Crop
     seed: int
     ranks: Ranks | None
+    workspace: WorkspaceBox | None = None

@@ -18,6 +18,7 @@ from vjepa_mpc.ros.parameters.arguments import FORMER_UNTIL
 from vjepa_mpc.ros.parameters.conversion import spelled
 from vjepa_mpc.ros.parameters.settings import PRESET_DECIDES, Settings
 from vjepa_mpc.ros.parameters.yaml_text import parse
+from vjepa_mpc.ros.recorder.parameters import RecorderSettings
 from vjepa_mpc.ros.sim.parameters import SimSettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -79,6 +80,7 @@ def documents() -> dict[str, str]:
         ("sim_node", "[config/sim.yaml](../config/sim.yaml) states all of them.\n", sections(SimSettings)),
         ("franka_driver", "", sections(DriverSettings)),
         ("calibrate", "It takes all parameters of `planner_node`, and these.\n", sections(CalibrationSettings)),
+        ("recorder", "", sections(RecorderSettings)),
     )
     return {
         "config/planner.yaml": _PLANNER_YAML + "".join(map(_yaml_section, planner)),

@@ -19,6 +19,8 @@ MODULES = {
     "calibrate": "vjepa_mpc.ros.calibrate.node",
     "franka_driver": "vjepa_mpc.ros.franka.node",
     "planner_node": "vjepa_mpc.ros.planner.node",
+    "play": "vjepa_mpc.ros.play.node",
+    "recorder": "vjepa_mpc.ros.recorder.node",
     "sim_node": "vjepa_mpc.ros.sim.node",
 }
 STOP_TIMEOUT = 10.0  # seconds

@@ -20,7 +20,16 @@ from vjepa_mpc.training.train import RECIPE
 
 WITH_ROS = ("ros", "tools")
 ROS = ("rclpy", "launch", "launch_ros", "ament_index_python", "cv_bridge", "rosidl_runtime_py")
-EXECUTABLES = ("calibrate", "franka_driver", "planner_node", "set_goal", "sim_node", "teach_workspace")
+EXECUTABLES = (
+    "calibrate",
+    "franka_driver",
+    "planner_node",
+    "play",
+    "recorder",
+    "set_goal",
+    "sim_node",
+    "teach_workspace",
+)
 LAZY = ("ament_index_python",)  # may be imported inside a function, where ImportError is caught
 
 

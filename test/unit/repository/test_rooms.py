@@ -30,7 +30,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         *(*SIM, *MODELS, *NUMBERS),
     ),
     "ros": (
-        *("calibration", "loop", "controller", *PLANNING, "goals", "motion", *SAFETY),
+        *("calibration", "loop", "controller", *PLANNING, "goals", "motion", *SAFETY, "data"),
         *("drivers", *SIM, *MODELS, *NUMBERS),
     ),
     "evaluation": ("calibration", "controller", *PLANNING, "goals", *SIM, *MODELS, *NUMBERS),

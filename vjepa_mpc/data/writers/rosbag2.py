@@ -7,14 +7,13 @@ from heapq import merge
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from vjepa_mpc.data.bags.types import types_with
 from vjepa_mpc.data.bags.writer import BagWriter
 from vjepa_mpc.data.episode import Episode
-from vjepa_mpc.data.errors import DataError
 from vjepa_mpc.data.writer import Writer, pictures_of
+from vjepa_mpc.images import encode_jpeg
 
 IMAGES, POSES, JOINTS = "/camera/color/image_raw/compressed", "/current_pose", "/joint_states"
 _TYPES = {
@@ -63,13 +62,9 @@ class _Messages:
     def pictures(self, episode: Episode) -> Iterator[_Entry]:
         """The pictures in their order."""
         for stamp, picture in zip(episode.stamps, pictures_of(episode, episode.stamps), strict=True):
-            done, data = cv2.imencode(
-                ".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
-            )
-            if not done:
-                raise DataError(f"{episode.name}: a picture of shape {picture.shape} cannot be encoded as JPEG")
+            data = np.frombuffer(encode_jpeg(picture, _QUALITY), dtype=np.uint8)
             header = self._header(stamp, "camera")
-            yield _nanoseconds(stamp), IMAGES, self._new(IMAGES, header=header, format="jpeg", data=data.reshape(-1))
+            yield _nanoseconds(stamp), IMAGES, self._new(IMAGES, header=header, format="jpeg", data=data)
 
     def poses(self, episode: Episode) -> Iterator[_Entry]:
         """Every recorded pose, of the tool's centre in the base frame."""

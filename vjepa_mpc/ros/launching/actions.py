@@ -70,6 +70,7 @@ def node(
     log_level: str,
     files: Sequence[Path],
     arguments: dict[str, Any],
+    command_line: Sequence[str] = (),
 ) -> list[Any]:
     """The lines that tell whose parameters count, and the node.
 
@@ -81,6 +82,7 @@ def node(
         log_level: least severity of the node's log lines.
         files: parameter files in order; a later one counts more.
         arguments: parameters that launch arguments set; they count most.
+        command_line: what else the executable is told.
 
     Raises:
         ValueError: a file cannot be read, or has nothing for this node.
@@ -97,6 +99,7 @@ def node(
             name=name,
             namespace=namespace,
             output="screen",
+            arguments=list(command_line),
             parameters=[*map(str, files), *([given] if given else [])],
             ros_arguments=["--log-level", f"{full_name[1:].replace('/', '.')}:={log_level}"],
             additional_env=environment(os.getpid()),

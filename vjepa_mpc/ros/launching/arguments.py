@@ -69,6 +69,8 @@ PLAN_ARGUMENTS = (
     Argument(name="params_file", text="Your parameters of the planner, over its defaults and the robot profile."),
     SIM_PARAMS_FILE,
     Argument(name="calibration", text="Camera calibration: the YAML file that `calibrate` wrote."),
+    Argument(name="record", text="Folder for rosbag2 recordings of what the planner hears and says."),
+    Argument(name="play", text="Minutes to move at random inside the box instead of planning, to collect data."),
     Argument(name="goal_image", text="Goal images to start with: files on this machine, separated by commas."),
     _optional("use_sim_time", f"{_SIM_TIME}, of a bag or a simulator.", BOOLEANS, "use_sim_time"),
     LOG_LEVEL,

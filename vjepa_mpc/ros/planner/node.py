@@ -37,8 +37,8 @@ STOP_TIMEOUT = 3.0  # seconds; ros2 launch escalates to SIGTERM after five
 class PlannerNode(LifecycleNode):
     """Parameters and lifecycle around the control loop."""
 
-    def __init__(self, ranks: Ranks | None = None) -> None:
-        super().__init__("planner_node")
+    def __init__(self, ranks: Ranks | None = None, name: str = "planner_node") -> None:
+        super().__init__(name)
         self._ranks = ranks
         self._wiring: Wiring | None = None
         self._controller: Controller | None = None
@@ -136,6 +136,7 @@ class PlannerNode(LifecycleNode):
                 ranks=self._ranks,
                 controller=choice.controller,
                 options=choice.options,
+                workspace=settings.workspace,
             )
         except MissingInterfaceError as error:
             log.error(f"not configured: {error}")

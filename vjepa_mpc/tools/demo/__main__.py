@@ -42,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "--execution", choices=EXECUTION_MODES, default=EXECUTION_MODES[0], help="plan at rest or in motion"
     )
+    result.add_argument("--record", action="store_true", help="record each episode, as a rosbag2 below --out")
     result.add_argument("--checkpoint", default="", help="world model (default: the bundled one)")
     result.add_argument(
         "--require", type=float, default=REQUIRED_RATE, help="share that must succeed for exit status 0"
@@ -70,7 +71,7 @@ def main(args: Sequence[str] | None = None) -> int:
         parameters = {"execution": arguments.execution}
         if arguments.checkpoint:
             parameters["checkpoint"] = arguments.checkpoint
-        nodes = start_nodes(stack, out, domain, arguments.arm, parameters)
+        nodes = start_nodes(stack, out, domain, arguments.arm, parameters, arguments.record)
         link = stack.enter_context(DemoLink(domain))
         video = DemoVideo(out / f"{name}.mp4")
         stack.callback(video.close)

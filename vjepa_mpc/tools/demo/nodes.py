@@ -22,7 +22,9 @@ def share_folder() -> Path:
     return Path(get_package_share_directory("vjepa_mpc"))
 
 
-def start_nodes(stack: ExitStack, out: Path, domain: int, arm: str, parameters: Mapping[str, str]) -> list[NodeProcess]:
+def start_nodes(
+    stack: ExitStack, out: Path, domain: int, arm: str, parameters: Mapping[str, str], record: bool = False
+) -> list[NodeProcess]:
     """Simulator, planner and what drives the arm as processes; they end with the stack.
 
     Args:
@@ -31,6 +33,7 @@ def start_nodes(stack: ExitStack, out: Path, domain: int, arm: str, parameters: 
         domain: DDS domain.
         arm: one of `ARMS`.
         parameters: of the planner, on top of its files.
+        record: also record each goal into a bag below ``out``.
     """
     config = share_folder() / "config"
     over_libfranka = arm == "libfranka"
@@ -54,4 +57,7 @@ def start_nodes(stack: ExitStack, out: Path, domain: int, arm: str, parameters: 
         parameters=parameters,
     )
     nodes.append(stack.enter_context(planner))
+    if record:
+        bags = {"folder": str(out / "recordings"), "bags": "goal"}
+        nodes.append(stack.enter_context(NodeProcess("recorder", out / "recorder.log", domain, parameters=bags)))
     return nodes

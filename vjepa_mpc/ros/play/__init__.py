@@ -1,0 +1,1 @@
+"""The node with which an arm collects data by itself."""

@@ -1,0 +1,140 @@
+"""The arm moves at random inside its workspace box, to collect data. Run by the executable ``play``.
+
+It is the planner's node with another controller (:mod:`~vjepa_mpc.controller.choices.play`): the same parameters,
+topics, services, supervisor and limits. Pausing, resuming, and whatever holds the arm work as they do for goals, and
+the time that the arm is held does not count.
+
+Exit status: 0 played for so long or interrupted, 1 it could not begin, 2 the arguments cannot be used.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
+from rclpy.utilities import remove_ros_args
+
+from vjepa_mpc.ros.common import process
+from vjepa_mpc.ros.common.launch_watch import environment
+from vjepa_mpc.ros.parameters.arguments import NodeParameters
+from vjepa_mpc.ros.parameters.planner import known
+from vjepa_mpc.ros.planner.node import PlannerNode
+from vjepa_mpc.safety.reasons import State
+
+NODE = NodeParameters("play", known)
+PLAYED, NOT_BEGUN = 0, 1
+LOOK_PERIOD = 0.1  # seconds between looks at how it goes
+TOLD_PERIOD = 60.0  # seconds of playing between lines on it
+RECORDER_TIMEOUT = 10.0  # seconds for the last file's index
+MOVING = (State.PLANNING, State.EXECUTING)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    result = argparse.ArgumentParser(
+        prog="play",
+        description=__doc__.partition("\n")[0],
+        epilog="The planner's parameters follow after --ros-args, such as its robot profile and the workspace box.",
+    )
+    result.add_argument("--minutes", type=_minutes, default=10.0, help="how long the arm moves (default: %(default)g)")
+    result.add_argument("--record", default="", metavar="DIR", help="folder for recordings (default: none is made)")
+    return result
+
+
+def _minutes(text: str) -> float:
+    value = float(text)
+    if not 0.0 < value < 1e5:
+        raise argparse.ArgumentTypeError(f"{text}: give a number of minutes above 0")
+    return value
+
+
+class PlayNode(PlannerNode):
+    """Begins to play when it is activated; `play` is the whole job."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        super().__init__(name="play")
+        self._arguments = arguments
+        self._begun, self._failed = threading.Event(), threading.Event()
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """From now on the arm plays."""
+        result = super().on_activate(state)
+        if result == TransitionCallbackReturn.SUCCESS:
+            loop = self._loop
+            loop.call(loop.set_goal, ())
+            self._begun.set()
+        return result
+
+    def _autostart(self) -> None:
+        super()._autostart()
+        if not self._begun.is_set():
+            self._failed.set()  # the error is in the log
+
+    def play(self, stopping: threading.Event) -> int:
+        """Play for as long as the arguments say, or until ``stopping`` is set; returns the exit status."""
+        recorder = self._start_recorder()
+        try:
+            seconds = self._play(stopping)
+        finally:
+            self.stop()
+            if recorder is not None:
+                _end(recorder)
+        if not self._begun.is_set():
+            return NOT_BEGUN
+        print(f"played for {seconds / 60:.1f} min")
+        return PLAYED
+
+    def _play(self, stopping: threading.Event) -> float:
+        """Seconds that the arm moved."""
+        played, told, looked = 0.0, 0.0, time.monotonic()
+        while played < 60.0 * self._arguments.minutes and not self._failed.is_set():
+            if stopping.wait(LOOK_PERIOD):
+                break
+            now = time.monotonic()
+            wiring = self._get_wiring()
+            decision = None if wiring is None else wiring.loop.decision
+            if decision is not None and decision.state in MOVING:
+                played += now - looked
+            looked = now
+            if played - told >= TOLD_PERIOD:
+                told = played
+                self.get_logger().info(f"played for {played / 60:.0f} of {self._arguments.minutes:g} min")
+        return played
+
+    def _start_recorder(self) -> subprocess.Popen[bytes] | None:
+        if not self._arguments.record:
+            return None
+        given = {"folder": self._arguments.record, "planner": self.get_fully_qualified_name()}
+        parameters = [word for name, value in given.items() for word in ("-p", f"{name}:={value}")]
+        return subprocess.Popen(
+            [sys.executable, "-m", "vjepa_mpc.ros.recorder.node", "--ros-args", *parameters],
+            env={**os.environ, **environment(os.getpid())},  # it ends when this process does
+            start_new_session=True,  # Ctrl-C is for this process, which comes to rest before the recording ends
+        )
+
+
+def _end(recorder: subprocess.Popen[bytes]) -> None:
+    recorder.send_signal(signal.SIGINT)
+    try:
+        recorder.wait(RECORDER_TIMEOUT)
+    except subprocess.TimeoutExpired:
+        recorder.kill()
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Entry point of the executable ``play``."""
+    argv = list(sys.argv if args is None else args)
+    arguments = parser().parse_args(remove_ros_args(argv)[1:])
+    given = [*argv, "--ros-args", "-p", "controller:=play"]  # last, because config/planner.yaml states another one
+    return process.run(lambda: PlayNode(arguments), NODE, given, work=PlayNode.play)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
