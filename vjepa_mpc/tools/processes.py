@@ -83,6 +83,7 @@ class NodeProcess:
         parameters: on top of them, as in `-p name:=value`.
         remappings: as in `-r from:=to`.
         environment: on top of this process's.
+        arguments: what else it is told, before what ROS is told.
     """
 
     def __init__(
@@ -95,9 +96,10 @@ class NodeProcess:
         parameters: Mapping[str, str] | None = None,
         remappings: Mapping[str, str] | None = None,
         environment: Mapping[str, str] | None = None,
+        arguments: Sequence[str] = (),
     ) -> None:
         self.name, self.log = name, log
-        command = [*_DIE_WITH_PARENT, sys.executable, "-m", MODULES.get(name, name), "--ros-args"]
+        command = [*_DIE_WITH_PARENT, sys.executable, "-m", MODULES.get(name, name), *arguments, "--ros-args"]
         for file in params_files:
             command += ["--params-file", str(file)]
         for key, value in (parameters or {}).items():

@@ -32,7 +32,7 @@ NODE = NodeParameters("play", known)
 PLAYED, NOT_BEGUN = 0, 1
 LOOK_PERIOD = 0.1  # seconds between looks at how it goes
 TOLD_PERIOD = 60.0  # seconds of playing between lines on it
-RECORDER_TIMEOUT = 10.0  # seconds for the last file's index
+RECORDER_TIMEOUT = 30.0  # seconds until it is there, and for the last file's index
 MOVING = (State.PLANNING, State.EXECUTING)
 
 
@@ -77,10 +77,17 @@ class PlayNode(PlannerNode):
         if not self._begun.is_set():
             self._failed.set()  # the error is in the log
 
+    def start(self) -> None:
+        """Nothing yet: the recorder comes first, see `play`."""
+
     def play(self, stopping: threading.Event) -> int:
         """Play for as long as the arguments say, or until ``stopping`` is set; returns the exit status."""
         recorder = self._start_recorder()
         try:
+            if recorder is not None and not self._heard(recorder, stopping):
+                print("play: the recorder did not start; see above", file=sys.stderr)
+                return NOT_BEGUN
+            super().start()
             seconds = self._play(stopping)
         finally:
             self.stop()
@@ -108,13 +115,28 @@ class PlayNode(PlannerNode):
                 self.get_logger().info(f"played for {played / 60:.0f} of {self._arguments.minutes:g} min")
         return played
 
+    def _heard(self, recorder: subprocess.Popen[bytes], stopping: threading.Event) -> bool:
+        """Wait until the recorder is there."""
+        deadline = time.monotonic() + RECORDER_TIMEOUT
+        while recorder.poll() is None and time.monotonic() < deadline:
+            if (self._recorder_name, self.get_namespace()) in self.get_node_names_and_namespaces():
+                return True
+            if stopping.wait(LOOK_PERIOD):
+                break
+        return False
+
+    @property
+    def _recorder_name(self) -> str:
+        return f"{self.get_name()}_recorder"
+
     def _start_recorder(self) -> subprocess.Popen[bytes] | None:
         if not self._arguments.record:
             return None
         given = {"folder": self._arguments.record, "planner": self.get_fully_qualified_name()}
         parameters = [word for name, value in given.items() for word in ("-p", f"{name}:={value}")]
+        names = ["-r", f"__node:={self._recorder_name}", "-r", f"__ns:={self.get_namespace()}"]
         return subprocess.Popen(
-            [sys.executable, "-m", "vjepa_mpc.ros.recorder.node", "--ros-args", *parameters],
+            [sys.executable, "-m", "vjepa_mpc.ros.recorder.node", "--ros-args", *parameters, *names],
             env={**os.environ, **environment(os.getpid())},  # it ends when this process does
             start_new_session=True,  # Ctrl-C is for this process, which comes to rest before the recording ends
         )

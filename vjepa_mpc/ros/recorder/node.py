@@ -142,7 +142,9 @@ class RecorderNode(Node):
 
     def _on_message(self, channel: Channel, data: bytes) -> None:
         if channel.kind == STATUS_KIND and self._settings.bags == "goal":
-            self._on_status(deserialize_message(data, PlanStatus))
+            self._recording.remember(channel, data)
+            if self._begins_bag(deserialize_message(data, PlanStatus)):
+                return  # which it opens
         if channel.name == EVENTS:
             self._snapshot.note(deserialize_message(data, ParameterEvent))
         self._write(channel, data)
@@ -170,16 +172,15 @@ class RecorderNode(Node):
 
     # -- what is written --------------------------------------------------------------------------------------------
 
-    def _on_status(self, status: PlanStatus) -> None:
+    def _begins_bag(self, status: PlanStatus) -> bool:
         """Begin and end the bag of a goal; the status that ends it is the last in it."""
         present = 0 if status.reason == FINISHED else status.goal_id
-        if present == self._goal_id:
-            return
-        self._goal_id = present
-        if present:
+        changed, self._goal_id = present != self._goal_id, present
+        if changed and present:
             self._begin(f"goal_{present}")
-        else:
+        elif changed:
             process.executor_of(self).create_task(self._end)
+        return changed and present > 0
 
     def _begin(self, label: str) -> None:
         self._recording.begin(label)
