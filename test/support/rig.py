@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import yaml
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import PoseStamped
 from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.msg import Parameter as ParameterMessage
@@ -71,6 +71,7 @@ class Recorder(DemoLink):
         super().__init__(domain_id, namespace=namespace)
         self._node.create_subscription(PoseStamped, "target_pose", self._on_target, QoSProfile(depth=100))
         self._diagnostics: dict[str, str] = {}
+        self._health: dict[str, DiagnosticStatus] = {}
         self._node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
 
     # -- recording --------------------------------------------------------------------------------------------------
@@ -101,6 +102,7 @@ class Recorder(DemoLink):
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         with self._changed:
             for status in message.status:
+                self._health[status.name] = status
                 if status.name.endswith("planner_node: planner"):
                     self._diagnostics = {value.key: value.value for value in status.values}
             self._changed.notify_all()
@@ -180,6 +182,17 @@ class Recorder(DemoLink):
         deadline = time.monotonic() + timeout
         while not self.stays_silent():
             assert time.monotonic() < deadline, f"set-points still come after {timeout} s"
+
+    def wait_for_health(self, name: str, level: bytes, words: str) -> None:
+        """Until /diagnostics has an entry of this name with this level and these words."""
+
+        def there() -> bool:
+            status = self._health.get(name)
+            return status is not None and status.level == level and words in status.message
+
+        with self._changed:
+            self._health = {}
+            assert self._changed.wait_for(there, 30.0), f"/diagnostics says {self._health}"
 
     # -- asking -----------------------------------------------------------------------------------------------------
 

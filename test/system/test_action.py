@@ -8,64 +8,37 @@ from typing import Any
 
 import numpy as np
 import pytest
-from action_msgs.msg import GoalStatus
-from rclpy.action import ActionClient
-from sensor_msgs.msg import CompressedImage
+from action_msgs.msg import GoalStatus, GoalStatusArray
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from std_srvs.srv import Trigger
 from vjepa_mpc.action import ReachGoal
 from vjepa_mpc.msg import PlanStatus
 
+from support.action_client import Client, result_of, wait
+from support.fault_injector import FaultInjector
 from support.rig import FAST, Recorder, Rig
-from vjepa_mpc.images import encode_png
 from vjepa_mpc.tools.processes import NodeProcess
 
 Result = ReachGoal.Result
 
 
-class Client:
-    """An action client that waits with events; the recorder's thread spins it."""
-
-    def __init__(self, link: Recorder) -> None:
-        self._client = ActionClient(link._node, ReachGoal, "planner_node/reach_goal")
-        assert self._client.wait_for_server(30.0)
-
-    def send(self, image: np.ndarray, **fields: Any) -> tuple[Any, list[Any]]:
-        """An accepted goal's handle, and the list that its feedback is collected in."""
-        goal = ReachGoal.Goal(images=[CompressedImage(format="png", data=encode_png(image))], **fields)
-        feedback: list[Any] = []
-        future = self._client.send_goal_async(goal, feedback_callback=lambda message: feedback.append(message.feedback))
-        handle = wait(future)
-        assert handle.accepted
-        return handle, feedback
-
-    def destroy(self) -> None:
-        self._client.destroy()
-
-
-def wait(future: Any, timeout: float = 60.0) -> Any:
-    done = threading.Event()
-    future.add_done_callback(lambda _: done.set())
-    assert done.wait(timeout), "no answer"
-    return future.result()
-
-
-def result_of(handle: Any) -> tuple[int, Any]:
-    answer = wait(handle.get_result_async())
-    return answer.status, answer.result
-
-
 @pytest.fixture(scope="module")
-def planner(domain: int, link: Recorder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
-    """A fast planner."""
+def planner(
+    domain: int, link: Recorder, injector: FaultInjector, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[NodeProcess]:
+    """A fast planner behind the fault injector."""
     link.forget_planner()
-    with Rig.start_planner(tmp_path_factory.mktemp("planner") / "planner_node.log", domain, **FAST) as process:
+    log = tmp_path_factory.mktemp("planner") / "planner_node.log"
+    with Rig.start_planner(log, domain, FaultInjector.REMAPPINGS, **FAST) as process:
         yield process
 
 
 @pytest.fixture
-def client(rig: Rig) -> Iterator[Client]:
+def client(rig: Rig, injector: FaultInjector) -> Iterator[Client]:
     result = Client(rig.link)
     yield result
     result.destroy()
+    injector.behave()
 
 
 def test_success_reports_every_step(client: Client, picture: np.ndarray) -> None:
@@ -123,3 +96,128 @@ def test_an_unusable_goal_is_rejected_with_its_reason_and_the_running_one_goes_o
     assert (status, result.code) == (GoalStatus.STATUS_ABORTED, Result.REJECTED)
     assert "2 values of steps for 1 goal images" in result.message
     assert result_of(running)[1].code == Result.SUCCEEDED
+
+
+class Statuses:
+    """The states that the action server announces of its goals."""
+
+    def __init__(self, link: Recorder) -> None:
+        self._link, self._changed = link, threading.Condition()
+        self._states: dict[bytes, list[int]] = {}
+        qos = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        name = "planner_node/reach_goal/_action/status"
+        self._subscription = link._node.create_subscription(GoalStatusArray, name, self._on_status, qos)
+
+    def _on_status(self, message: GoalStatusArray) -> None:
+        with self._changed:
+            for status in message.status_list:
+                self._states.setdefault(bytes(status.goal_info.goal_id.uuid), []).append(status.status)
+            self._changed.notify_all()
+
+    def wait_for(self, handle: Any, state: int) -> None:
+        """Until a goal is in a state."""
+        states = self._states.setdefault(bytes(handle.goal_id.uuid), [])
+        with self._changed:
+            assert self._changed.wait_for(lambda: state in states, 10.0), f"the goal's states were {states}"
+
+    def destroy(self) -> None:
+        self._link._node.destroy_subscription(self._subscription)
+
+
+def resume(rig: Rig) -> Any:
+    return rig.link.call(Trigger, "planner_node/resume", Trigger.Request())
+
+
+def shift_pose(message: Any) -> Any:
+    """A pose that jumps by half a metre."""
+    message.pose.position.x += 0.5
+    return message
+
+
+def test_an_accepted_goal_is_executing(client: Client, rig: Rig, picture: np.ndarray) -> None:
+    statuses = Statuses(rig.link)
+    handle, _ = client.send(picture, steps=[50])
+    statuses.wait_for(handle, GoalStatus.STATUS_EXECUTING)
+    wait(handle.cancel_goal_async())
+    assert result_of(handle)[0] == GoalStatus.STATUS_CANCELED
+    statuses.destroy()
+
+
+def test_deactivation_drops_the_goal_and_refuses_others_until_activation(
+    client: Client, rig: Rig, picture: np.ndarray
+) -> None:
+    handle, _ = client.send(picture, steps=[50])
+    rig.wait_for_state(PlanStatus.EXECUTING)
+    assert rig.link.change_state("planner_node", "deactivate")
+    status, result = result_of(handle)
+    assert (status, result.code) == (GoalStatus.STATUS_ABORTED, Result.FAULT)
+    assert "deactivated" in result.message
+    refused, _ = client.send(picture, steps=[50])
+    status, result = result_of(refused)
+    assert (status, result.code) == (GoalStatus.STATUS_ABORTED, Result.REJECTED)
+    assert "NOT_ACTIVE" in result.message and "activate" in result.message
+    answer = rig.request([picture], steps=[50])
+    assert not answer.success and "NOT_ACTIVE" in answer.message
+    assert rig.link.change_state("planner_node", "activate")
+    assert rig.wait_for_reason("NO_GOAL").goal_id == 0
+    assert rig.link.stays_silent(1.0), "an old goal moves the arm"
+    again, _ = client.send(picture, steps=[2])
+    assert result_of(again)[1].code == Result.SUCCEEDED
+
+
+def test_a_goal_of_the_service_does_not_outlast_deactivation_either(rig: Rig, picture: np.ndarray) -> None:
+    assert rig.request([picture], steps=[50]).success
+    rig.wait_for_state(PlanStatus.EXECUTING)
+    assert rig.link.change_state("planner_node", "deactivate")
+    assert rig.link.change_state("planner_node", "activate")
+    rig.wait_for_reason("NO_GOAL")
+    assert rig.link.stays_silent(1.0), "an old goal moves the arm"
+
+
+def test_a_fault_drops_the_goal_and_refuses_others_until_resume(
+    client: Client, rig: Rig, injector: FaultInjector, picture: np.ndarray
+) -> None:
+    handle, _ = client.send(picture, steps=[50])
+    rig.wait_for_state(PlanStatus.EXECUTING)
+    injector.inject("pose", shift_pose)
+    status, result = result_of(handle)
+    assert (status, result.code) == (GoalStatus.STATUS_ABORTED, Result.FAULT)
+    assert "POSE_JUMPED" in result.message
+    injector.behave()
+    refused, _ = client.send(picture, steps=[50])
+    status, result = result_of(refused)
+    assert (status, result.code) == (GoalStatus.STATUS_ABORTED, Result.REJECTED)
+    assert "POSE_JUMPED" in result.message and "~/resume" in result.message
+    assert "POSE_JUMPED" in rig.request([picture]).message
+    answer = resume(rig)
+    assert answer.success and "POSE_JUMPED is over" in answer.message and "NO_GOAL" in answer.message
+    rig.wait_for_reason("NO_GOAL")
+    assert rig.link.stays_silent(1.0), "an aborted goal moves the arm"
+
+
+def test_a_timeout_while_the_arm_is_held_names_the_hold(
+    client: Client, rig: Rig, injector: FaultInjector, picture: np.ndarray
+) -> None:
+    injector.inject("image", lambda _: None)
+    handle, _ = client.send(picture, steps=[50], timeout=4.0)
+    status, result = result_of(handle)
+    assert (status, result.code) == (GoalStatus.STATUS_ABORTED, Result.TIMED_OUT)
+    assert "IMAGE_SILENT" in result.message and "timeout=4.0 s passed" in result.message
+
+
+@pytest.mark.parametrize("timeout", [float("nan"), -1.0, float("inf"), 1e300])
+def test_a_timeout_that_is_no_time_is_refused(client: Client, rig: Rig, picture: np.ndarray, timeout: float) -> None:
+    handle, _ = client.send(picture, timeout=timeout)
+    status, result = result_of(handle)
+    assert (status, result.code) == (GoalStatus.STATUS_ABORTED, Result.REJECTED)
+    assert "use seconds" in result.message
+
+
+def test_a_goal_that_is_cancelled_while_it_is_decoded_does_not_end_the_running_one(
+    client: Client, rig: Rig, picture: np.ndarray
+) -> None:
+    assert rig.request([picture], steps=[3]).success
+    handle, _ = client.send(*[picture] * 200, steps=[1])
+    wait(handle.cancel_goal_async())
+    assert result_of(handle)[1].code == Result.CANCELLED
+    assert rig.wait_for_reason("GOAL_FINISHED", 60.0).sub_goals == 1

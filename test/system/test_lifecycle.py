@@ -11,12 +11,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from action_msgs.msg import GoalStatus
+from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.srv import GetState
+from sensor_msgs.msg import CompressedImage
 from std_srvs.srv import SetBool, Trigger
+from vjepa_mpc.action import ReachGoal
 from vjepa_mpc.msg import PlanStatus
 from vjepa_mpc.srv import SetGoal
 
+from support.action_client import Client, wait
 from support.rig import FAST, Recorder, Rig, SimulatedArm
+from vjepa_mpc.images import encode_png
 from vjepa_mpc.tools.processes import NodeProcess
 
 
@@ -34,18 +40,27 @@ def state_of(link: Recorder) -> str:
     return str(link.call(GetState, "planner_node/get_state", GetState.Request()).current_state.label)
 
 
+def resume(link: Recorder) -> Trigger.Response:
+    return link.call(Trigger, "planner_node/resume", Trigger.Request())
+
+
 def test_nothing_moves_before_activation(
     sim: SimulatedArm, link: Recorder, domain: int, tmp_path: Path, picture: np.ndarray
 ) -> None:
     with running(link, domain, tmp_path, autostart="false") as rig:
         assert state_of(link) == "unconfigured"
-        assert "not configured" in rig.request([picture]).message
+        refusal = rig.request([picture]).message
+        assert "not configured" in refusal and "ros2 lifecycle set /planner_node configure" in refusal
         assert link.change_state("planner_node", "configure")
-        assert rig.request([picture], steps=[2]).success
+        assert "NOT_ACTIVE" in rig.request([picture], steps=[2]).message
         assert rig.wait_for_reason("NOT_ACTIVE").state == PlanStatus.IDLE
+        paused = link.call(SetBool, "planner_node/pause", SetBool.Request(data=True))
+        assert not paused.success and "NOT_ACTIVE" in paused.message
+        assert link.change_state("planner_node", "activate")
+        assert rig.wait_for_reason("NO_GOAL").goal_id == 0
         assert link.stays_silent()
         assert not link.setpoints
-        assert link.change_state("planner_node", "activate")
+        assert rig.request([picture], steps=[2]).success
         rig.wait_for_state(PlanStatus.EXECUTING)
         assert link.change_state("planner_node", "deactivate")
         assert link.stays_silent()
@@ -64,11 +79,17 @@ def test_pause_holds_and_resume_goes_on(
         assert link.call(SetBool, "planner_node/pause", SetBool.Request(data=True)).success
         assert rig.wait_for_state(PlanStatus.PAUSED).reason == "PAUSED"
         link.wait_until_silent(3.0)
-        assert link.call(Trigger, "planner_node/resume", Trigger.Request()).success
+        assert "PAUSED: " in rig.request([picture], steps=[3]).message
+        resumed = resume(link)
+        assert resumed.success and "PAUSED is over: going on" in resumed.message
+        rig.wait_for_state(PlanStatus.EXECUTING)
+        assert "no fault and no pause" in resume(link).message
         rig.wait_for_reason("GOAL_FINISHED", 60.0)
+        resumed = resume(link)
+        assert not resumed.success and "GOAL_FINISHED" in resumed.message
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("state", ["IDLE", "PLANNING", "EXECUTING"])
 def test_signals_bring_the_arm_to_rest_and_end_with_status_0(
     sim: SimulatedArm, link: Recorder, domain: int, tmp_path: Path, picture: np.ndarray, number: int, state: str
@@ -126,13 +147,19 @@ def test_unusable_checkpoints_leave_the_node_up_and_unconfigured(
 
 
 def test_without_a_workspace_the_node_is_not_activated(
-    sim: SimulatedArm, link: Recorder, domain: int, tmp_path: Path
+    sim: SimulatedArm, link: Recorder, domain: int, tmp_path: Path, picture: np.ndarray
 ) -> None:
+    link.forget_planner()
     log = tmp_path / "planner_node.log"
     with NodeProcess("planner_node", log, domain, parameters=Rig.checkpoint()):
-        link.wait_for_status(lambda status: status.reason == "NOT_CONFIGURED", 30.0)
+        status = link.wait_for_status(lambda status: status.reason == "NO_WORKSPACE", 30.0)
+        assert "workspace.lower" in status.message and "model" not in status.message
         assert state_of(link) == "inactive"
         assert "workspace.lower and workspace.upper are not set" in log.read_text()
+        link.wait_for_health("planner_node: planner", DiagnosticStatus.WARN, "NO_WORKSPACE")
+        request = SetGoal.Request(images=[CompressedImage(format="png", data=encode_png(picture))])
+        answer = link.call(SetGoal, "planner_node/set_goal", request)
+        assert not answer.success and "NO_WORKSPACE" in answer.message
 
 
 def test_start_parameters_that_do_not_fit_end_the_process_with_a_reason(domain: int, tmp_path: Path) -> None:
@@ -140,3 +167,32 @@ def test_start_parameters_that_do_not_fit_end_the_process_with_a_reason(domain: 
     assert process.wait(30.0) == 1
     assert "topk=200 > samples=100" in process.output()
     assert "Traceback" not in process.output()
+
+
+def test_a_signal_tells_the_client_of_the_action_before_the_node_ends(
+    sim: SimulatedArm, link: Recorder, domain: int, tmp_path: Path, picture: np.ndarray
+) -> None:
+    with running(link, domain, tmp_path) as rig:
+        rig.reset()
+        client = Client(link)
+        handle, _ = client.send(picture, steps=[50])
+        result = handle.get_result_async()
+        rig.wait_for_state(PlanStatus.EXECUTING)
+        rig.planner.send(signal.SIGINT)
+        answer = wait(result)
+        client.destroy()
+        assert (answer.status, answer.result.code) == (GoalStatus.STATUS_ABORTED, ReachGoal.Result.FAULT)
+        assert rig.planner.wait() == 0 and "Traceback" not in rig.planner.output()
+
+
+def test_diagnostics_name_the_node_with_its_namespace_and_know_the_end_of_its_life(
+    link: Recorder, domain: int, tmp_path: Path
+) -> None:
+    link.forget_planner()
+    log = tmp_path / "planner_node.log"
+    with Rig.start_planner(log, domain, remappings={"__ns": "/left"}, autostart="false"):
+        link.wait_for_health("left/planner_node: planner", DiagnosticStatus.WARN, "configure")
+        assert link.change_state("left/planner_node", "shutdown")
+        link.wait_for_health("left/planner_node: planner", DiagnosticStatus.WARN, "shut down")
+        answer = link.call(SetGoal, "left/planner_node/set_goal", SetGoal.Request())
+        assert not answer.success and "start the node again" in answer.message

@@ -18,7 +18,7 @@ from vjepa_mpc.loop.ports import Clock, Inputs, Listener, Publishers
 from vjepa_mpc.loop.settings import LoopSettings
 from vjepa_mpc.loop.timing import PeriodMeter
 from vjepa_mpc.loop.worker import Failure, Outcome, PlanningWorker
-from vjepa_mpc.safety.reasons import Reason
+from vjepa_mpc.safety.reasons import Reason, State
 from vjepa_mpc.safety.supervisor import Decision
 
 T = TypeVar("T")
@@ -130,7 +130,8 @@ class ControlLoop:
         self._supervisor.activate(self._deciding.now())
 
     def deactivate(self) -> None:
-        """Let the arm come to rest where it is."""
+        """Let the arm come to rest where it is, and drop the goal: after the next activation it waits for a new one."""
+        self.clear_goal()
         if self._execution is not None:
             self._supervisor.deactivate()
 
@@ -143,8 +144,12 @@ class ControlLoop:
         """Pursue these goals instead of what was set before; returns the goal's id. See :meth:`Controller.set_goals`.
 
         Raises:
-            ValueError: the goals cannot be used; what was set before stays.
+            ValueError: the goals cannot be used, or the arm may not move before somebody activates the loop or ends a
+                fault; what was set before stays.
         """
+        decision = self._deciding.decide()
+        if decision.state in (State.UNCONFIGURED, State.FAULT) or decision.reason is Reason.NOT_ACTIVE:
+            raise ValueError(f"no goal is taken in this state: {decision.reason.name}: {decision.message}")
         goal_id = self._controller.set_goals(goals)
         self._deciding.step = None
         self._supervisor.set_goal(goal_id)
@@ -155,6 +160,10 @@ class ControlLoop:
         self._controller.clear_goals()
         self._deciding.step = None
         self._supervisor.clear_goal()
+
+    def judge(self) -> Decision:
+        """What the supervisor says at this moment."""
+        return self._deciding.decide()
 
     def pause(self) -> None:
         """Hold until `resume` or `unpause`."""

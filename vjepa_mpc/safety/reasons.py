@@ -32,8 +32,12 @@ class Reason(Enum):
 
     NONE = (Effect.MOVES, "moving", "")
 
-    NOT_CONFIGURED = (Effect.WAITS, "no model is loaded", "Configure the node.")
-    NOT_ACTIVE = (Effect.WAITS, "the node is not active", "Activate the node.")
+    NO_WORKSPACE = (
+        Effect.WAITS,
+        "no workspace box is set, so that the node cannot be activated",
+        "Give workspace.lower and workspace.upper (at launch: workspace), then configure and activate the node.",
+    )
+    NOT_ACTIVE = (Effect.WAITS, "the node is not active", "Activate it: ros2 lifecycle set <node> activate.")
     NO_GOAL = (Effect.WAITS, "there is no goal", "Set one with ~/set_goal or ~/reach_goal.")
     GOAL_FINISHED = (Effect.WAITS, "the goal is finished", "Set the next one.")
     NO_IMAGE = (Effect.WAITS, "no camera image has come yet", "Check the image topic and its remapping.")
@@ -56,7 +60,11 @@ class Reason(Enum):
     )
     IMAGE_STAMP_ZERO = (Effect.HOLDS, "images have no stamp", "Have the camera driver fill in header.stamp.")
     IMAGE_FROM_FUTURE = (Effect.HOLDS, "the newest image's stamp lies in the future", "Synchronise the clocks.")
-    IMAGE_FROZEN = (Effect.HOLDS, "the picture stays the same while the arm moves", "Restart the camera driver.")
+    IMAGE_FROZEN = (
+        Effect.HOLDS,
+        "the picture stays the same while the arm moves",
+        "Restart the camera driver; only another picture ends this.",
+    )
     IMAGE_UNREADABLE = (Effect.HOLDS, "the newest image cannot be used", "Check the camera's encoding.")
 
     POSE_STALE = (Effect.HOLDS, "the newest pose is old by its stamp", "Check the robot driver's rate and clock.")

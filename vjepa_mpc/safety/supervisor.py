@@ -317,7 +317,7 @@ class Supervisor:
 
     def _judge(self, now: Now) -> tuple[State, Reason, str]:
         if self._config is None or self._guards is None:
-            return State.UNCONFIGURED, Reason.NOT_CONFIGURED, ""
+            return State.UNCONFIGURED, Reason.NO_WORKSPACE, ""
         if not self._active:
             return State.IDLE, Reason.NOT_ACTIVE, ""
         if self._fault is not None:

@@ -49,13 +49,15 @@ def resume(case: Case) -> float:
 
 
 def deactivate(case: Case) -> None:
-    """The lifecycle manager deactivates the planner and activates it again."""
+    """The lifecycle manager deactivates the planner and activates it again, and somebody sets the goal again."""
     request = ChangeState.Request()
     request.transition.label = "deactivate"
     sent = case.call(ChangeState, "change_state", request)
     case.held("NOT_ACTIVE", known=lambda _: sent)
     request.transition.label = "activate"
     case.call(ChangeState, "change_state", request)
+    case.link.wait_for_status(lambda status: status.reason == "NO_GOAL", 10.0)
+    case.set_goal()
     case.goes_on()
 
 

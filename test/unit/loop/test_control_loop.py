@@ -186,16 +186,17 @@ def test_a_stopped_loop_refuses_calls_instead_of_hanging(model, mpc) -> None:
         plain.loop.call(plain.loop.pause)
 
 
-def test_without_a_workspace_goals_can_be_set_but_nothing_moves(model, mpc) -> None:
+def test_without_a_workspace_goals_are_refused_and_nothing_moves(model, mpc) -> None:
     plain = PlainLoop(LoopSettings(supervisor=None), mpc, model)
     plain.loop.start()
     try:
-        assert plain.set_goals(goal(model)) == plain.loop.goal_id
+        with pytest.raises(ValueError, match="NO_WORKSPACE"):
+            plain.set_goals(goal(model))
         with pytest.raises(ValueError, match=r"workspace\.lower"):
             plain.loop.call(plain.loop.activate)
         plain.loop.call(plain.loop.deactivate)
         plain.loop.wait_silent()
-        assert plain.ports.wait_for("NOT_CONFIGURED")
+        assert plain.ports.wait_for("NO_WORKSPACE")
     finally:
         assert plain.loop.stop(10.0)
     assert not mpc.calls and not plain.ports.setpoints

@@ -14,7 +14,7 @@ from vjepa_mpc.safety.supervisor import Supervisor
 
 def test_from_nothing_to_moving(rig):
     fresh = Supervisor()
-    assert fresh.update(rig.now).reason is Reason.NOT_CONFIGURED
+    assert fresh.update(rig.now).reason is Reason.NO_WORKSPACE
     with pytest.raises(RuntimeError, match="workspace"):
         fresh.activate(rig.now)
 
@@ -87,7 +87,7 @@ def test_deactivation_stops_and_activation_needs_new_inputs(rig):
     rig.image = {}
     assert rig.run(0.2).state is State.PLANNING, "the goal stays"
     rig.supervisor.cleanup()
-    assert rig.tick().reason is Reason.NOT_CONFIGURED
+    assert rig.tick().reason is Reason.NO_WORKSPACE
 
 
 def test_only_stopping_reasons_can_be_reported(rig):

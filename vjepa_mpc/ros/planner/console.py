@@ -12,7 +12,7 @@ from vjepa_mpc.safety.reasons import Effect, Reason
 from vjepa_mpc.safety.supervisor import Decision
 
 # Reasons that hold nothing up: there is nothing to do, or somebody wanted it so.
-QUIET = (Reason.NOT_CONFIGURED, Reason.NOT_ACTIVE, Reason.NO_GOAL, Reason.GOAL_FINISHED, Reason.PAUSED)
+QUIET = (Reason.NOT_ACTIVE, Reason.NO_GOAL, Reason.GOAL_FINISHED, Reason.PAUSED)
 # Within a step, and between steps, these come and go.
 PASSING = (Reason.NONE, Reason.PLANNING)
 

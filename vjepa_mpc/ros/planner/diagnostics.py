@@ -14,15 +14,17 @@ from vjepa_mpc.safety.reasons import State
 
 _LEVELS = {
     State.FAULT: DiagnosticStatus.ERROR,
+    State.UNCONFIGURED: DiagnosticStatus.WARN,
     State.HOLDING: DiagnosticStatus.WARN,
     State.WAITING_INPUT: DiagnosticStatus.WARN,
     State.PAUSED: DiagnosticStatus.WARN,
 }
 
 
-def unconfigured(name: str, stamp: Time) -> DiagnosticArray:
-    """There is no planner yet."""
-    return _array(name, stamp, DiagnosticStatus.WARN, "UNCONFIGURED: configure the node", {})
+def unconfigured(name: str, stamp: Time, *, shut_down: bool) -> DiagnosticArray:
+    """There is no planner yet, or none any more. ``name``: of the node, with its namespace."""
+    what = "FINALIZED: shut down; start the node again" if shut_down else "UNCONFIGURED: configure the node"
+    return _array(name, stamp, DiagnosticStatus.WARN, what, {})
 
 
 def configured(name: str, stamp: Time, loop: ControlLoop, inputs: Inputs) -> DiagnosticArray:

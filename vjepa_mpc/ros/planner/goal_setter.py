@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,15 @@ from rclpy.node import Node
 from vjepa_mpc.goals.endings.interface import Ending
 from vjepa_mpc.goals.sub_goal import SubGoal
 from vjepa_mpc.loop.control_loop import ControlLoop
+from vjepa_mpc.loop.job_queue import StoppedError
 from vjepa_mpc.ros.planner.goal_intake import sub_goals
 from vjepa_mpc.ros.planner.wiring import Wiring
-
-NOT_CONFIGURED = "the planner is not configured: run `ros2 lifecycle set <node> configure` and `activate`"
+from vjepa_mpc.safety.reasons import Reason, State
 
 Answer = Callable[[int, str], None]
 """Gets a goal's id, or 0 and why it was refused."""
+Begin = Callable[[Callable[[], int]], int]
+"""Calls what pursues a decoded goal, and returns the goal's id; on the control loop's thread."""
 
 
 class GoalSetter:
@@ -29,6 +32,7 @@ class GoalSetter:
         wiring: gives what there is while the node is configured; None while it is not.
         endings: gives what ends sub-goals for which a request names nothing else.
         superseded: called on the control loop's thread with the goal, or 0 for none, that replaces the one before.
+        shut_down: whether the node's life cycle has ended.
     """
 
     def __init__(
@@ -37,19 +41,24 @@ class GoalSetter:
         wiring: Callable[[], Wiring | None],
         endings: Callable[[], tuple[Ending, ...]],
         superseded: Callable[[int], None],
+        shut_down: Callable[[], bool],
     ) -> None:
         self._node, self._wiring, self._endings, self._superseded = node, wiring, endings, superseded
+        self._shut_down = shut_down
         self._decoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="goal decoder")
 
-    def set(self, request: Any, answer: Answer) -> None:
-        """Decode and set a goal of SetGoal or ReachGoal; ``answer`` is called on any thread."""
+    def set(self, request: Any, answer: Answer, begin: Begin = lambda pursue: pursue()) -> None:
+        """Decode and set a goal of SetGoal or ReachGoal; ``answer`` is called on any thread.
+
+        ``begin`` may raise a ValueError instead, when nobody wants the goal any more.
+        """
         wiring = self._wiring()
         if wiring is None:
-            answer(0, NOT_CONFIGURED)
+            answer(0, self.not_configured())
             return
         loop, image = wiring.loop, wiring.inputs.image
         decoding = self._decoder.submit(sub_goals, request, None if image is None else image[1], self._endings())
-        decoding.add_done_callback(lambda done: self._on_decoded(loop, done, answer))
+        decoding.add_done_callback(lambda done: self._on_decoded(loop, done, answer, begin))
 
     def clear(self, loop: ControlLoop) -> None:
         """Have no goal; on the control loop's thread."""
@@ -61,7 +70,28 @@ class GoalSetter:
         wiring = self._wiring()
         if wiring is not None:
             loop = wiring.loop
-            loop.call(lambda: loop.clear_goal() if loop.goal_id == goal_id else None)
+            with suppress(StoppedError):  # then there is no goal either
+                loop.call(lambda: loop.clear_goal() if loop.goal_id == goal_id else None)
+
+    def not_configured(self) -> str:
+        """Why there is nothing that could have a goal, and what to do."""
+        if self._shut_down():
+            return "the planner is shut down for good: start the node again"
+        command = f"ros2 lifecycle set {self._node.get_fully_qualified_name()}"
+        return f"the planner is not configured: run `{command} configure` and `{command} activate`"
+
+    def rest(self) -> tuple[Reason | None, str]:
+        """Why the arm does not move now, and name and words of that; None and empty while it follows a goal."""
+        wiring = self._wiring()
+        if wiring is None:
+            return None, self.not_configured()
+        try:
+            decision = wiring.loop.call(wiring.loop.judge)
+        except StoppedError as error:
+            return None, str(error)
+        if decision.state in (State.PLANNING, State.EXECUTING):
+            return None, ""
+        return decision.reason, f"{decision.reason.name}: {wiring.inputs.explain(decision)}"
 
     def position(self) -> np.ndarray | None:
         """Where the end effector is, [3] in metres; None while nobody says."""
@@ -73,10 +103,12 @@ class GoalSetter:
         """Decode nothing more."""
         self._decoder.shutdown(wait=False, cancel_futures=True)
 
-    def _on_decoded(self, loop: ControlLoop, decoding: Future[tuple[SubGoal, ...]], answer: Answer) -> None:
+    def _on_decoded(
+        self, loop: ControlLoop, decoding: Future[tuple[SubGoal, ...]], answer: Answer, begin: Begin
+    ) -> None:
         try:
             goals = decoding.result()
-            goal_id = loop.call(self._begin, loop, goals)
+            goal_id = loop.call(begin, lambda: self._pursue(loop, goals))
         except Exception as error:
             self._node.get_logger().warning(f"goal refused: {error}")
             answer(0, str(error))
@@ -84,7 +116,7 @@ class GoalSetter:
         self._node.get_logger().info(f"goal {goal_id}: {len(goals)} sub-goals")
         answer(goal_id, "")
 
-    def _begin(self, loop: ControlLoop, goals: tuple[SubGoal, ...]) -> int:
+    def _pursue(self, loop: ControlLoop, goals: tuple[SubGoal, ...]) -> int:
         goal_id = loop.set_goal(goals)
         self._superseded(goal_id)
         return goal_id

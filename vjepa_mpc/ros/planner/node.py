@@ -32,6 +32,7 @@ from vjepa_mpc.ros.planner.wiring import Wiring, require_interfaces
 
 DIAGNOSTICS_PERIOD = 1.0  # seconds
 STOP_TIMEOUT = 3.0  # seconds; ros2 launch escalates to SIGTERM after five
+ANSWER_TIMEOUT = 0.5  # seconds for telling an action's client that the node ends
 
 
 class PlannerNode(LifecycleNode):
@@ -42,15 +43,16 @@ class PlannerNode(LifecycleNode):
         self._ranks = ranks
         self._wiring: Wiring | None = None
         self._controller: Controller | None = None
-        self._ending = False
+        self._ending = self._shut_down = False
         self._settings = declare(self, self._lock_reason, self._on_settings)
         self._goals = GoalSetter(
             self,
             self._get_wiring,
             lambda: self._settings.snapshot.endings,
             lambda goal_id: self._reach.superseded(goal_id),
+            lambda: self._shut_down,
         )
-        self._reach = ReachAction(self, self._goals.set, self._goals.clear_if_current, self._goals.position)
+        self._reach = ReachAction(self, self._goals)
         self._requests = Services(self, self._goals, self._get_wiring)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 1)
         self.create_timer(DIAGNOSTICS_PERIOD, self._publish_diagnostics)
@@ -72,6 +74,7 @@ class PlannerNode(LifecycleNode):
         self._reach.deactivated()
         clean = wiring is None or wiring.loop.stop(STOP_TIMEOUT)
         self._goals.close()
+        self._reach.wait_concluded(ANSWER_TIMEOUT)
         return clean
 
     # -- lifecycle --------------------------------------------------------------------------------------------------
@@ -119,6 +122,7 @@ class PlannerNode(LifecycleNode):
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """End for good, from any state."""
+        self._shut_down = True
         self._close()
         return super().on_shutdown(state)
 
@@ -183,9 +187,10 @@ class PlannerNode(LifecycleNode):
             controller.planner_config = settings.planner
 
     def _publish_diagnostics(self) -> None:
-        stamp, name, wiring = self.get_clock().now().to_msg(), self.get_name(), self._wiring
+        stamp, wiring = self.get_clock().now().to_msg(), self._wiring
+        name = self.get_fully_qualified_name().removeprefix("/")
         if wiring is None:
-            self._diagnostics.publish(diagnostics.unconfigured(name, stamp))
+            self._diagnostics.publish(diagnostics.unconfigured(name, stamp, shut_down=self._shut_down))
         else:
             self._diagnostics.publish(diagnostics.configured(name, stamp, wiring.loop, wiring.inputs))
 

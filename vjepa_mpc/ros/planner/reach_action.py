@@ -11,22 +11,27 @@ import numpy as np
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.node import Node
+from rclpy.task import Future
 from rclpy.timer import Timer
 
 from vjepa_mpc.action import ReachGoal
 from vjepa_mpc.controller.step import Step
+from vjepa_mpc.ros.common.process import executor_of
+from vjepa_mpc.ros.planner.goal_setter import GoalSetter
 from vjepa_mpc.safety.reasons import State
 from vjepa_mpc.safety.supervisor import Decision
 
 Result = ReachGoal.Result
+MAX_TIMEOUT = 1e7  # seconds, 115 days; timers count nanoseconds in 64 bits
 
 
 @dataclass(eq=False)
 class _Session:
-    """One accepted action goal on its way."""
+    """One accepted action goal on its way; ``goal_id`` is None until its pictures are decoded and it is pursued."""
 
     handle: ServerGoalHandle
-    goal_id: int
+    outcome: Future[ReachGoal.Result]
+    goal_id: int | None = None
     start: np.ndarray | None = None
     steps: dict[int, int] = field(default_factory=dict)
     energy: float = float("nan")
@@ -34,49 +39,47 @@ class _Session:
 
 
 class ReachAction:
-    """Keeps the one action goal that is being pursued, and ends it when the loop says how it went.
+    """Keeps the action goals that are on their way, and ends them when the loop says how they went.
 
-    rclpy runs a goal's execution in a callback until its end, which would occupy the executor for minutes. So goals
-    are accepted and followed by events here, and "executed" only to hand over their result.
+    One is pursued at a time; others may be at the decoder. An action goal that was ended for any reason is dropped:
+    only a new one moves the arm again.
 
     Args:
         node: whose action.
-        set_goal: takes a ReachGoal goal and a callback, which gets the goal's id or the reason for a refusal.
-        clear_goal: drops the current goal if it has this id.
-        position: where the end effector is, [3].
+        goals: sets and clears goals.
     """
 
-    def __init__(
-        self,
-        node: Node,
-        set_goal: Callable[[Any, Callable[[int, str], None]], None],
-        clear_goal: Callable[[int], None],
-        position: Callable[[], np.ndarray | None],
-    ) -> None:
-        self._node, self._set_goal, self._clear_goal, self._position = node, set_goal, clear_goal, position
-        self._lock = threading.Lock()
-        self._session: _Session | None = None
+    def __init__(self, node: Node, goals: GoalSetter) -> None:
+        self._node, self._goals = node, goals
+        self._changed = threading.Condition(threading.RLock())  # a goal that is being begun may end another
+        self._sessions: list[_Session] = []
+        self._concluding = 0  # goals whose clients have not been told yet
         self._server: ActionServer[Any, Any, Any] = ActionServer(
             node,
             ReachGoal,
             "~/reach_goal",
-            execute_callback=lambda _: Result(),  # never used: see `_conclude`
+            execute_callback=lambda _: Result(),  # never used: `_on_accepted` gives one for each goal
             goal_callback=lambda _: GoalResponse.ACCEPT,  # a refusal at this point could not say why
             handle_accepted_callback=self._on_accepted,
             cancel_callback=self._on_cancel,
         )
 
+    def wait_concluded(self, timeout: float) -> None:
+        """Until the clients of all goals that have ended are told, or seconds have passed; not on the executor."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._concluding, timeout)
+
     # -- from the control loop --------------------------------------------------------------------------------------
 
     def planned(self, step: Step, seconds: float) -> None:
         """Send feedback on a step that is being carried out."""
-        with self._lock:
-            session = self._session
-            if session is None or session.goal_id != step.goal_id:
+        with self._changed:
+            session = self._pursued(step.goal_id)
+            if session is None:
                 return
             self._note(session, step)
             session.steps[step.goal_index] = step.goal_step
-            here = self._position()
+            here = self._goals.position()
             session.start = here if session.start is None else session.start
             feedback = ReachGoal.Feedback(sub_goal=step.goal_index, step=step.goal_step, energy=float(step.energy))
             feedback.action, feedback.plan_time = step.actions[0].tolist(), seconds
@@ -86,90 +89,122 @@ class ReachAction:
 
     def ended(self, goal_id: int, step: Step) -> None:
         """Every sub-goal has ended."""
-        with self._lock:
-            if self._session is not None and self._session.goal_id == goal_id:
-                self._note(self._session, step)
-        self._end(Result.SUCCEEDED, "every sub-goal has ended", goal_id)
+        with self._changed:
+            session = self._pursued(goal_id)
+            if session is not None:
+                self._note(session, step)
+                self._end(session, Result.SUCCEEDED, "every sub-goal has ended")
 
     def decided(self, decision: Decision) -> None:
-        """A fault ends the goal; what goes away by itself does not."""
-        if decision.state == State.FAULT:
-            self._end(Result.FAULT, f"{decision.reason.name}: {decision.message}")
+        """A fault ends the goal for good; what goes away by itself does not."""
+        if decision.state != State.FAULT:
+            return
+        for session in self._list():
+            if session.goal_id is not None:
+                self._end(session, Result.FAULT, f"{decision.reason.name}: {decision.message}")
+                self._goals.clear_if_current(session.goal_id)
 
     def superseded(self, by: int) -> None:
         """Another goal, or none (0), was set."""
         what = f"goal {by} was set" if by else "the goal was cleared"
-        self._end(Result.SUPERSEDED if by else Result.CANCELLED, what)
+        for session in self._list():
+            if session.goal_id not in (None, by):
+                self._end(session, Result.SUPERSEDED if by else Result.CANCELLED, what)
 
     def deactivated(self) -> None:
-        """The node was deactivated or is ending."""
-        self._end(Result.FAULT, "the node was deactivated")
+        """The node was deactivated or is ending, and has dropped its goal."""
+        for session in self._list():
+            self._end(session, Result.FAULT, "the node was deactivated")
 
     # -- from clients -----------------------------------------------------------------------------------------------
 
     def _on_accepted(self, handle: ServerGoalHandle) -> None:
-        timeout = handle.request.timeout
-        if not 0.0 <= timeout < float("inf"):
-            self._conclude(_Session(handle, 0), Result.REJECTED, f"timeout={timeout}: use seconds, or 0 for none")
-            return
-        self._set_goal(handle.request, lambda goal_id, refusal: self._begin(handle, goal_id, refusal))
+        session = _Session(handle, Future(executor=executor_of(self._node)))
+        with self._changed:
+            self._sessions.append(session)
+            self._concluding += 1
 
-    def _begin(self, handle: ServerGoalHandle, goal_id: int, refusal: str) -> None:
-        session = _Session(handle, goal_id, start=self._position())
-        if refusal:
-            self._conclude(session, Result.REJECTED, refusal)
+        async def conclude(_: ServerGoalHandle) -> Any:  # rclpy tells by `async` that it has to wait
+            return await self._conclude(session)
+
+        handle.execute(conclude)
+        timeout = handle.request.timeout
+        if not 0.0 <= timeout <= MAX_TIMEOUT:
+            text = f"timeout={timeout}: use seconds up to {MAX_TIMEOUT:g}, or 0 for none"
+            self._end(session, Result.REJECTED, text)
             return
-        with self._lock:
-            self._session = session
-            if handle.request.timeout > 0.0:
-                session.timer = self._node.create_timer(handle.request.timeout, lambda: self._time_out(session))
-        if handle.is_cancel_requested:  # while the pictures were being decoded
-            self._cancel(session)
+        if timeout > 0.0:
+            session.timer = self._node.create_timer(timeout, lambda: self._time_out(session))
+        self._goals.set(
+            handle.request,
+            lambda _, refusal: self._end(session, Result.REJECTED, refusal) if refusal else None,
+            lambda pursue: self._begin(session, pursue),
+        )
+
+    def _begin(self, session: _Session, pursue: Callable[[], int]) -> int:
+        """Pursue a goal whose pictures are decoded, unless it was ended meanwhile; on the control loop's thread."""
+        with self._changed:
+            if session not in self._sessions:
+                raise ValueError("it was cancelled or timed out before its pictures were decoded")
+            session.start = self._goals.position()
+            session.goal_id = pursue()
+            return session.goal_id
 
     def _on_cancel(self, handle: ServerGoalHandle) -> CancelResponse:
-        with self._lock:
-            session = self._session
-        if session is not None and session.handle is handle:
-            self._cancel(session)
+        for session in self._list():
+            if session.handle is handle:
+                self._end(session, Result.CANCELLED, "cancelled by the client")
+                self._clear(session)
         return CancelResponse.ACCEPT
 
-    def _cancel(self, session: _Session) -> None:
-        self._end(Result.CANCELLED, "cancelled by the client", session.goal_id)
-        self._clear_goal(session.goal_id)
-
     def _time_out(self, session: _Session) -> None:
-        self._end(Result.TIMED_OUT, f"timeout={session.handle.request.timeout} s passed", session.goal_id)
-        self._clear_goal(session.goal_id)
+        _, why = self._goals.rest()
+        while_held = f" while the arm did not move: {why}" if why else ""
+        self._end(session, Result.TIMED_OUT, f"timeout={session.handle.request.timeout} s passed{while_held}")
+        self._clear(session)
+
+    def _clear(self, session: _Session) -> None:
+        if session.goal_id is not None:
+            self._goals.clear_if_current(session.goal_id)
 
     # -- how it ends ------------------------------------------------------------------------------------------------
+
+    def _list(self) -> list[_Session]:
+        with self._changed:
+            return list(self._sessions)
+
+    def _pursued(self, goal_id: int) -> _Session | None:
+        return next((session for session in self._sessions if session.goal_id == goal_id), None)
 
     def _note(self, session: _Session, step: Step) -> None:
         session.energy = float(step.energy)
         for end in step.ended:
             session.steps[end.index] = end.steps
 
-    def _end(self, code: int, message: str, goal_id: int | None = None) -> None:
-        with self._lock:
-            session = self._session
-            if session is None or (goal_id is not None and session.goal_id != goal_id):
+    def _end(self, session: _Session, code: int, message: str) -> None:
+        """Decide how a goal went, once; on any thread."""
+        with self._changed:
+            if session not in self._sessions:
                 return
-            self._session = None
+            self._sessions.remove(session)
         if session.timer is not None:
             self._node.destroy_timer(session.timer)
-        self._conclude(session, code, message)
-
-    def _conclude(self, session: _Session, code: int, message: str) -> None:
         steps = [session.steps.get(index, 0) for index in range(max(session.steps, default=-1) + 1)]
         result = Result(code=code, message=message, final_energy=session.energy, steps_per_sub_goal=steps)
         result.success = code == Result.SUCCEEDED
+        session.outcome.set_result(result)
+        executor_of(self._node).wake()  # it looks at what waits only when something happens
 
-        def hand_over(handle: ServerGoalHandle) -> ReachGoal.Result:
-            if result.success:
-                handle.succeed()
-            elif handle.is_cancel_requested:
-                handle.canceled()
-            else:
-                handle.abort()
-            return result
-
-        session.handle.execute(hand_over)
+    async def _conclude(self, session: _Session) -> Any:
+        """A goal's execution: on the executor, which serves others while this waits for the outcome."""
+        result: Any = await session.outcome  # rclpy types it as if it could be None
+        if result.success:
+            session.handle.succeed()
+        elif session.handle.is_cancel_requested:
+            session.handle.canceled()
+        else:
+            session.handle.abort()
+        with self._changed:
+            self._concluding -= 1
+            self._changed.notify_all()
+        return result

@@ -12,8 +12,9 @@ from std_srvs.srv import SetBool, Trigger
 
 from vjepa_mpc.loop.control_loop import ControlLoop
 from vjepa_mpc.ros.common.process import executor_of
-from vjepa_mpc.ros.planner.goal_setter import NOT_CONFIGURED, GoalSetter
+from vjepa_mpc.ros.planner.goal_setter import GoalSetter
 from vjepa_mpc.ros.planner.wiring import Wiring
+from vjepa_mpc.safety.reasons import Effect, Reason
 from vjepa_mpc.srv import SetGoal
 
 
@@ -45,23 +46,58 @@ class Services:
         self._goals.set(request, answer)
         response.goal_id, refusal = await outcome  # type: ignore[misc]  # rclpy types it as if it could be None
         response.success = not refusal
-        response.message = refusal or f"goal {response.goal_id} is set"
+        response.message = refusal or f"goal {response.goal_id} is set{self._outlook()}"
         return response
 
     def _on_clear_goal(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        return self._with_loop(response, "no goal is set any more", self._goals.clear)
+        return self._with_loop(response, self._clear_goal)
 
     def _on_pause(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
-        if request.data:
-            return self._with_loop(response, "paused; false, or ~/resume, goes on", ControlLoop.pause)
-        return self._with_loop(response, "not paused", ControlLoop.unpause)
+        return self._with_loop(response, self._pause if request.data else self._unpause)
 
     def _on_resume(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        return self._with_loop(response, "going on from the measured pose", ControlLoop.resume)
+        return self._with_loop(response, self._resume)
 
-    def _with_loop(self, response: Any, message: str, job: Callable[[ControlLoop], Any]) -> Any:
+    def _with_loop(self, response: Any, act: Callable[[ControlLoop], tuple[bool, str]]) -> Any:
         wiring = self._wiring()
-        response.success, response.message = wiring is not None, message if wiring is not None else NOT_CONFIGURED
-        if wiring is not None:
-            wiring.loop.call(job, wiring.loop)
+        if wiring is None:
+            response.success, response.message = False, self._goals.not_configured()
+        else:
+            response.success, response.message = act(wiring.loop)
         return response
+
+    # -- what is done, whether it could be, and what will come of it ------------------------------------------------
+
+    def _clear_goal(self, loop: ControlLoop) -> tuple[bool, str]:
+        loop.call(self._goals.clear, loop)
+        return True, "no goal is set any more"
+
+    def _pause(self, loop: ControlLoop) -> tuple[bool, str]:
+        if not _active(loop):  # a pause would not outlast the activation
+            return False, f"not paused{self._outlook()} Pause again once it is active."
+        loop.call(loop.pause)
+        return True, "paused; false, or ~/resume, goes on"
+
+    def _unpause(self, loop: ControlLoop) -> tuple[bool, str]:
+        loop.call(loop.unpause)
+        return True, f"not paused{self._outlook()}"
+
+    def _resume(self, loop: ControlLoop) -> tuple[bool, str]:
+        if not _active(loop):
+            return False, f"nothing to resume{self._outlook()}"
+        ended, outlook = loop.call(loop.resume), self._outlook()
+        if ended is not None:
+            return True, f"{ended.name} is over{outlook or ': going on from the measured pose'}"
+        return not outlook, f"there was no fault and no pause to end{outlook or '; the arm is on its way'}"
+
+    def _outlook(self) -> str:
+        """What will happen, for the end of an answer; empty while the arm follows a goal."""
+        reason, words = self._goals.rest()
+        alone = (
+            " It goes on by itself once that is over." if reason is not None and reason.effect is Effect.HOLDS else ""
+        )
+        return f"; the arm does not move: {words}{alone}" if words else ""
+
+
+def _active(loop: ControlLoop) -> bool:
+    return loop.call(loop.judge).reason not in (Reason.NO_WORKSPACE, Reason.NOT_ACTIVE)

@@ -272,7 +272,7 @@ def _set(event: threading.Event, _: object) -> None:
 
 def is_active(status: PlanStatus) -> bool:
     """Whether the planner was active when it said this."""
-    return status.reason not in ("NOT_CONFIGURED", "NOT_ACTIVE")
+    return status.reason not in ("NO_WORKSPACE", "NOT_ACTIVE")
 
 
 def describe(status: PlanStatus | None) -> str:
