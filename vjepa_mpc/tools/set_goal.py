@@ -19,6 +19,8 @@ from vjepa_mpc.images import decode_image, read_image_bytes
 from vjepa_mpc.msg import PlanStatus
 from vjepa_mpc.srv import SetGoal
 
+NOT_ACTIVE = "NOT_ACTIVE"  # of the planner's status
+
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
@@ -56,12 +58,12 @@ def make_request(arguments: argparse.Namespace) -> SetGoal.Request:
 
 
 def send(node: Node, name: str, request: SetGoal.Request, timeout: float) -> SetGoal.Response:
-    """Call the planner's service, once the planner is configured.
+    """Call the planner's service, once the planner is active.
 
     Raises:
         TimeoutError: there is no such planner, it is not configured, or no answer came.
     """
-    wait_until_configured(node, name, timeout)
+    wait_until_active(node, name, timeout)
     client: Client[Any, Any] = node.create_client(SetGoal, f"{name}/set_goal")
     if not client.wait_for_service(timeout):
         raise TimeoutError(
@@ -74,22 +76,25 @@ def send(node: Node, name: str, request: SetGoal.Request, timeout: float) -> Set
     return future.result()
 
 
-def wait_until_configured(node: Node, name: str, timeout: float) -> None:
-    """Wait for the planner's status, which it has only while it is configured.
+def wait_until_active(node: Node, name: str, timeout: float) -> None:
+    """Wait for the planner to be active: inactive, it refuses goals. Ends at the timeout, too, for it to say why.
 
     Raises:
-        TimeoutError: none came.
+        TimeoutError: no status came, which it publishes while it is configured.
     """
-    seen: Future[None] = Future()
+    seen: list[str] = []
+    active: Future[None] = Future()
 
-    def on_status(_: PlanStatus) -> None:
-        if not seen.done():
-            seen.set_result(None)
+    def on_status(status: PlanStatus) -> None:
+        seen.append(status.reason)
+        # Waiting brings no workspace; the planner's refusal says what to do.
+        if status.reason != NOT_ACTIVE and not active.done():
+            active.set_result(None)
 
     latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
     status = node.create_subscription(PlanStatus, f"{name}/status", on_status, latched)
-    rclpy.spin_until_future_complete(node, seen, timeout_sec=timeout)
-    if not seen.done():
+    rclpy.spin_until_future_complete(node, active, timeout_sec=timeout)
+    if not seen:
         topic = status.topic_name
         raise TimeoutError(f"nothing on {topic} within {timeout} s: is the planner running there, and configured?")
     node.destroy_subscription(status)

@@ -120,5 +120,5 @@ def test_kill_9_leaves_a_readable_bag(rig: Rig, domain: int, tmp_path: Path, pic
 def test_a_folder_that_cannot_be_written_is_one_line(domain: int, tmp_path: Path) -> None:
     (tmp_path / "bags").write_text("a file")
     with recorder(domain, tmp_path) as process:
-        assert process.wait(30.0) == 1
+        assert process.wait(30.0) == 2
         assert "cannot start: folder=" in process.output() and "Traceback" not in process.output()

@@ -4,7 +4,7 @@ It is the planner's node with another controller (:mod:`~vjepa_mpc.controller.ch
 topics, services, supervisor and limits. Pausing, resuming, and whatever holds the arm work as they do for goals, and
 the time that the arm is held does not count.
 
-Exit status: 0 played for so long or interrupted, 1 it could not begin, 2 the arguments cannot be used.
+Exit status: 0 played for so long, or a signal ended it; 1 it could not begin.
 """
 
 from __future__ import annotations
@@ -21,15 +21,17 @@ from collections.abc import Sequence
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.utilities import remove_ros_args
 
+from vjepa_mpc.exit_status import ExitStatus
 from vjepa_mpc.ros.common import process
 from vjepa_mpc.ros.common.launch_watch import environment
 from vjepa_mpc.ros.parameters.arguments import NodeParameters
+from vjepa_mpc.ros.parameters.command_line import check_command_line
+from vjepa_mpc.ros.parameters.live import ParameterError
 from vjepa_mpc.ros.parameters.planner import known
 from vjepa_mpc.ros.planner.node import PlannerNode
 from vjepa_mpc.safety.reasons import State
 
-NODE = NodeParameters("play", known)
-PLAYED, NOT_BEGUN = 0, 1
+NODE = NodeParameters("play", known, "Moves the arm at random inside its workspace box, to collect data.")
 LOOK_PERIOD = 0.1  # seconds between looks at how it goes
 TOLD_PERIOD = 60.0  # seconds of playing between lines on it
 RECORDER_TIMEOUT = 30.0  # seconds until it is there, and for the last file's index
@@ -86,7 +88,7 @@ class PlayNode(PlannerNode):
         try:
             if recorder is not None and not self._heard(recorder, stopping):
                 print("play: the recorder did not start; see above", file=sys.stderr)
-                return NOT_BEGUN
+                return ExitStatus.FAILED
             super().start()
             seconds = self._play(stopping)
         finally:
@@ -94,9 +96,9 @@ class PlayNode(PlannerNode):
             if recorder is not None:
                 _end(recorder)
         if not self._begun.is_set():
-            return NOT_BEGUN
+            return ExitStatus.FAILED
         print(f"played for {seconds / 60:.1f} min")
-        return PLAYED
+        return ExitStatus.DONE
 
     def _play(self, stopping: threading.Event) -> float:
         """Seconds that the arm moved."""
@@ -153,9 +155,14 @@ def _end(recorder: subprocess.Popen[bytes]) -> None:
 def main(args: Sequence[str] | None = None) -> int:
     """Entry point of the executable ``play``."""
     argv = list(sys.argv if args is None else args)
+    try:
+        check_command_line(argv[1:], own_options=True)
+    except ParameterError as error:
+        print(f"play: {error}", file=sys.stderr)
+        return ExitStatus.MISUSED
     arguments = parser().parse_args(remove_ros_args(argv)[1:])
     given = [*argv, "--ros-args", "-p", "controller:=play"]  # last, because config/planner.yaml states another one
-    return process.run(lambda: PlayNode(arguments), NODE, given, work=PlayNode.play)
+    return process.run(lambda: PlayNode(arguments), NODE, given, work=PlayNode.play, own_options=True)
 
 
 if __name__ == "__main__":

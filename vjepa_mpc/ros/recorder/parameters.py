@@ -66,7 +66,11 @@ class RecorderSettings:
 
 
 PARAMETERS = parameters(RecorderSettings)
-NODE = NodeParameters("recorder", lambda values: PARAMETERS)
+NODE = NodeParameters(
+    "recorder",
+    lambda values: PARAMETERS,
+    "Records what goes into the planner and comes out of it, as rosbag2 folders.",
+)
 
 
 def build_settings(values: Values) -> RecorderSettings:
