@@ -13,6 +13,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from support.golden import relative_error
 from vjepa_mpc.worldmodel import (
     CheckpointError,
     EncoderSetup,
@@ -177,3 +178,13 @@ def refused(*arguments: object) -> str:
         run(convert, *arguments)
     assert {path.name: path.stat().st_mtime_ns for path in output.parent.iterdir()} == before
     return str(error.value)
+
+
+def assert_same(loaded: VJEPAWorldModel, model: VJEPAWorldModel, tolerance: float = 1e-6) -> None:
+    """Latents and a prediction of both are equal, relatively within a tolerance."""
+    images = torch.randint(0, 256, (1, 64, 64, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    latent = model.encode(images)
+    assert relative_error(loaded.encode(images), latent) <= tolerance
+    action, pose = torch.full((1, 7), 0.1), torch.full((7,), 0.3)
+    predicted = [built.start_rollout(latent[0], pose, 1).step(action) for built in (loaded, model)]
+    assert relative_error(*predicted) <= tolerance

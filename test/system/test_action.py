@@ -14,9 +14,9 @@ from std_srvs.srv import Trigger
 from vjepa_mpc.action import ReachGoal
 from vjepa_mpc.msg import PlanStatus
 
-from support.action_client import Client, result_of, wait
 from support.fault_injector import FaultInjector
 from support.rig import FAST, Recorder, Rig
+from support.rigs.action_client import Client, result_of, wait
 from vjepa_mpc.tools.processes import NodeProcess
 
 Result = ReachGoal.Result

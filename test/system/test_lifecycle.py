@@ -20,8 +20,8 @@ from vjepa_mpc.action import ReachGoal
 from vjepa_mpc.msg import PlanStatus
 from vjepa_mpc.srv import SetGoal
 
-from support.action_client import Client, wait
 from support.rig import FAST, Recorder, Rig, SimulatedArm
+from support.rigs.action_client import Client, wait
 from vjepa_mpc.images import encode_png
 from vjepa_mpc.tools.processes import NodeProcess
 

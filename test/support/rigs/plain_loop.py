@@ -20,6 +20,7 @@ from vjepa_mpc.geometry.setpoint import Setpoint
 from vjepa_mpc.loop.control_loop import ControlLoop
 from vjepa_mpc.loop.settings import LoopSettings
 from vjepa_mpc.motion.arm import MotionSettings
+from vjepa_mpc.planning import CEMConfig
 from vjepa_mpc.safety.config import SupervisorConfig
 from vjepa_mpc.safety.guards.violation import Violation
 from vjepa_mpc.safety.samples import GripperSample, ImageSample, PoseSample
@@ -30,6 +31,7 @@ BOX = WorkspaceBox(lower=(0.3, -0.3, 0.05), upper=(0.75, 0.3, 0.45))
 DOWN = np.array([1.0, 0.0, 0.0, 0.0])
 START = np.array([0.45, -0.05, 0.2])
 PERIOD = 0.01  # seconds between the arm's poses
+CONFIG = CEMConfig(rollout=1, samples=64, topk=8, cem_steps=4, maxnorm=0.075)
 TIMEOUT = 20.0
 GUARDS = SupervisorConfig(frame_id="base", workspace=BOX)
 

@@ -7,19 +7,17 @@ import time
 import numpy as np
 import pytest
 
-from support.rigs.plain_loop import START, PlainLoop, loop_settings, running, wait_until
+from support.rigs.plain_loop import CONFIG, START, PlainLoop, loop_settings, running, wait_until
 from vjepa_mpc.controller.step import Observation, Step
 from vjepa_mpc.controller.visual_mpc import VisualMPC
 from vjepa_mpc.goals.endings.budget import Budget
 from vjepa_mpc.goals.sub_goal import SubGoal
 from vjepa_mpc.loop.settings import LoopSettings
-from vjepa_mpc.planning import CEMConfig
 from vjepa_mpc.safety.reasons import Reason
 from vjepa_mpc.worldmodel import PointMassWorldModel
 
 PLAN_SECONDS = 0.15
 PATIENCE = 2.5  # seconds that a plan may wait for the arm
-CONFIG = CEMConfig(rollout=1, samples=64, topk=8, cem_steps=4, maxnorm=0.075)
 GOAL = START + np.array([0.2, 0.2, 0.1])
 
 
@@ -41,11 +39,6 @@ class SlowMPC(VisualMPC):
     def commit(self, step: Step) -> None:
         self.calls.append(("commit", step))
         super().commit(step)
-
-
-@pytest.fixture
-def model() -> PointMassWorldModel:
-    return PointMassWorldModel()
 
 
 @pytest.fixture

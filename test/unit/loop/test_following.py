@@ -6,26 +6,13 @@ import numpy as np
 import pytest
 
 from support.rigs.plain_loop import BOX, START, loop_settings, running, wait_until
-from vjepa_mpc.controller.visual_mpc import VisualMPC
 from vjepa_mpc.geometry.limits import WorkspaceBox
 from vjepa_mpc.goals.endings.budget import Budget
 from vjepa_mpc.goals.sub_goal import SubGoal
-from vjepa_mpc.planning import CEMConfig
 from vjepa_mpc.safety.reasons import Reason, State
 from vjepa_mpc.worldmodel import PointMassWorldModel
 
-CONFIG = CEMConfig(rollout=1, samples=64, topk=8, cem_steps=4, maxnorm=0.075)
 TURN = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])  # a quarter about the vertical
-
-
-@pytest.fixture
-def model() -> PointMassWorldModel:
-    return PointMassWorldModel()
-
-
-@pytest.fixture
-def mpc(model: PointMassWorldModel) -> VisualMPC:
-    return VisualMPC(model, CONFIG)
 
 
 def goal(model: PointMassWorldModel, *way: float) -> SubGoal:
@@ -68,7 +55,10 @@ def test_the_record_says_when_the_box_clips_an_action(model, mpc) -> None:
         wait_until(lambda: len(ports.steps) >= 3)
         said = [step.clipped for _, _, step in ports.statuses if step is not None]
         assert "clips the action: it moves the target's y by +" in said[-1]
-    with running(loop_settings(), VisualMPC(model, CONFIG), model) as plain:
+
+
+def test_the_record_says_nothing_of_a_box_that_clips_nothing(model, mpc) -> None:
+    with running(loop_settings(), mpc, model) as plain:
         plain.set_goals(goal(model, 0.02, 0.02, 0.0))
         wait_until(lambda: len(plain.ports.steps) >= 2)
         assert not any(step.clipped for _, _, step in plain.ports.statuses if step is not None)

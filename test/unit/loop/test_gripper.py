@@ -6,26 +6,12 @@ import numpy as np
 import pytest
 
 from support.rigs.plain_loop import START, loop_settings, running, wait_until
-from vjepa_mpc.controller.visual_mpc import VisualMPC
 from vjepa_mpc.goals.endings.budget import Budget
 from vjepa_mpc.goals.gripper_intent import GripperIntent
 from vjepa_mpc.goals.sub_goal import SubGoal
-from vjepa_mpc.planning import CEMConfig
 from vjepa_mpc.safety.guards.violation import Violation
 from vjepa_mpc.safety.reasons import Reason, State
 from vjepa_mpc.worldmodel import PointMassWorldModel
-
-CONFIG = CEMConfig(rollout=1, samples=64, topk=8, cem_steps=4, maxnorm=0.075)
-
-
-@pytest.fixture
-def model() -> PointMassWorldModel:
-    return PointMassWorldModel()
-
-
-@pytest.fixture
-def mpc(model: PointMassWorldModel) -> VisualMPC:
-    return VisualMPC(model, CONFIG)
 
 
 def goal(model: PointMassWorldModel, gripper: str, *way: float) -> SubGoal:

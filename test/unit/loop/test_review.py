@@ -6,14 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from support.rigs.plain_loop import START, loop_settings, running, wait_until
+from support.rigs.plain_loop import CONFIG, START, loop_settings, running, wait_until
 from vjepa_mpc.controller.visual_mpc import VisualMPC
 from vjepa_mpc.goals.endings.budget import Budget
 from vjepa_mpc.goals.sub_goal import SubGoal
-from vjepa_mpc.planning import CEMConfig, Outlook, PlanResult
+from vjepa_mpc.planning import Outlook, PlanResult
 from vjepa_mpc.worldmodel import PointMassWorldModel
 
-CONFIG = CEMConfig(rollout=1, samples=64, topk=8, cem_steps=4, maxnorm=0.075)
 GOAL = START + np.array([0.15, 0.1, 0.05])
 
 

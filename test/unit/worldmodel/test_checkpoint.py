@@ -11,8 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from support.checkpoints import TINY, official, with_prefix
-from support.golden import relative_error
+from support.checkpoints import TINY, assert_same, official, with_prefix
 from vjepa_mpc.worldmodel import (
     MODEL_CONFIGS,
     CheckpointError,
@@ -61,15 +60,6 @@ def test_every_published_form_loads(model: VJEPAWorldModel, tmp_path: Path, form
     torch.save(FORMS[form](model), tmp_path / "model.pt")
     loaded = load_world_model(tmp_path / "model.pt")
     assert_same(loaded, model)
-
-
-def assert_same(loaded: VJEPAWorldModel, model: VJEPAWorldModel, tolerance: float = 1e-6) -> None:
-    images = torch.randint(0, 256, (1, 64, 64, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    latent = model.encode(images)
-    assert relative_error(loaded.encode(images), latent) <= tolerance
-    action, pose = torch.full((1, 7), 0.1), torch.full((7,), 0.3)
-    predicted = [built.start_rollout(latent[0], pose, 1).step(action) for built in (loaded, model)]
-    assert relative_error(*predicted) <= tolerance
 
 
 def test_our_format_carries_its_config(model: VJEPAWorldModel, tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
+from vjepa_mpc.ros.common.graph import is_latched, is_reliable
+
 IMAGE, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 # What nodes say of themselves; parameter changes, and what the log shows.
 COMMON = {
@@ -57,9 +59,8 @@ def profile_for(infos: Iterable[Any]) -> QoSProfile:
     Args:
         infos: of the publishers, from ``get_publishers_info_by_topic``.
     """
-    profiles = [info.qos_profile for info in infos]
-    reliable = all(each.reliability == ReliabilityPolicy.RELIABLE for each in profiles)
-    latched = all(each.durability == DurabilityPolicy.TRANSIENT_LOCAL for each in profiles)
+    found = list(infos)
+    reliable, latched = all(map(is_reliable, found)), all(map(is_latched, found))
     return QoSProfile(
         depth=MOST_WAITING,
         reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,

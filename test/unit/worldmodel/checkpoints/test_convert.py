@@ -15,13 +15,13 @@ from support.checkpoints import (
     HEADS,
     TINY,
     TINY_21,
+    assert_same,
     converted,
     header,
     hugging_face,
     jepa_wms,
     official,
     pretraining,
-    random_model,
     refused,
     run,
     tiny_encoder_21,
@@ -38,31 +38,6 @@ from vjepa_mpc.worldmodel import (
     load_world_model,
     save_world_model,
 )
-
-
-@pytest.fixture(scope="module")
-def model() -> VJEPAWorldModel:
-    return random_model()
-
-
-@pytest.fixture
-def checkpoint(model: VJEPAWorldModel, tmp_path: Path) -> Path:
-    torch.save(official(model), tmp_path / "official.pt")
-    return tmp_path / "official.pt"
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out.safetensors"
-
-
-def assert_same(loaded: VJEPAWorldModel, model: VJEPAWorldModel, tolerance: float = 1e-6) -> None:
-    images = torch.randint(0, 256, (1, 64, 64, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    latent = model.encode(images)
-    assert relative_error(loaded.encode(images), latent) <= tolerance
-    action, pose = torch.full((1, 7), 0.1), torch.full((7,), 0.3)
-    predicted = [built.start_rollout(latent[0], pose, 1).step(action) for built in (loaded, model)]
-    assert relative_error(*predicted) <= tolerance
 
 
 def test_a_training_checkpoint_is_stripped(

@@ -8,25 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from support.checkpoints import HEADS, converted, header, official, pretraining, random_model
+from support.checkpoints import HEADS, converted, header, pretraining, random_model
 from vjepa_mpc.worldmodel import VJEPAWorldModel
 from vjepa_mpc.worldmodel.checkpoints.provenance import fingerprint
-
-
-@pytest.fixture(scope="module")
-def model() -> VJEPAWorldModel:
-    return random_model()
-
-
-@pytest.fixture
-def checkpoint(model: VJEPAWorldModel, tmp_path: Path) -> Path:
-    torch.save(official(model), tmp_path / "official.pt")
-    return tmp_path / "official.pt"
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out.safetensors"
 
 
 def test_the_header_says_where_each_part_comes_from(model: VJEPAWorldModel, checkpoint: Path, out: Path) -> None:

@@ -7,14 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from support.checkpoints import TINY, TINY_YAML, converted, header, official, random_model, refused, run
+from support.checkpoints import TINY, TINY_YAML, converted, header, refused, run
 from vjepa_mpc.worldmodel import (
     MODEL_CONFIGS,
     CheckpointError,
     EncoderSetup,
     Predictor,
     Told,
-    VJEPAWorldModel,
     build_encoder,
     bundled_model_path,
     convert,
@@ -24,22 +23,6 @@ from vjepa_mpc.worldmodel import (
 from vjepa_mpc.worldmodel.checkpoints.architecture import read_encoder, read_predictor
 from vjepa_mpc.worldmodel.checkpoints.parts import Part
 from vjepa_mpc.worldmodel.vjepa.config import ENCODER_SETUPS
-
-
-@pytest.fixture(scope="module")
-def model() -> VJEPAWorldModel:
-    return random_model()
-
-
-@pytest.fixture
-def checkpoint(model: VJEPAWorldModel, tmp_path: Path) -> Path:
-    torch.save(official(model), tmp_path / "official.pt")
-    return tmp_path / "official.pt"
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out.safetensors"
 
 
 def test_a_training_yaml_tells_what_the_weights_do_not(checkpoint: Path, tmp_path: Path, out: Path) -> None:
