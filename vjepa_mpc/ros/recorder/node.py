@@ -1,12 +1,14 @@
 """Records what goes into the planner and what comes out of it, as rosbag2 folders. Run by the executable ``recorder``.
 
-A process of its own that only listens, so that nothing waits for it. It records every topic that the planner
-subscribes to or publishes on, whatever its name after remapping, and what nodes say of themselves: parameters, log,
-diagnostics. Raw images become JPEG. What has been written can be read a second later, even if the process is killed.
+A process of its own, of lower priority, that only listens, so that nothing waits for it. It records every topic that
+the planner subscribes to or publishes on, whatever its name after remapping, and what nodes say of themselves:
+parameters, log, diagnostics. Raw images become JPEG. What has been written can be read a second later, even if the
+process is killed.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -35,6 +37,7 @@ from vjepa_mpc.ros.recorder.recording import NAME_FORMAT, Channel, Recording
 LOOK_PERIOD = 0.5  # seconds between looks at the graph
 FLUSH_PERIOD = 1.0  # seconds; what is older outlives this process
 WARNING_PERIOD = 10.0  # seconds
+NICENESS = 10  # where processors are short, planner and control loop go first; messages wait in queues meanwhile
 STATUS_KIND = "vjepa_mpc/msg/PlanStatus"
 EVENTS = "/parameter_events"
 FINISHED = "GOAL_FINISHED"
@@ -226,6 +229,7 @@ class RecorderNode(Node):
 
 def main(args: list[str] | None = None) -> int:
     """Entry point of the executable ``recorder``."""
+    os.nice(NICENESS)
     return process.run(RecorderNode, NODE, args)
 
 
