@@ -49,6 +49,7 @@ SERVICES = {
     "change_state": ChangeState,
     "get_parameters": GetParameters,
 }
+PATIENCE = 180.0  # seconds for what has to come; nothing is measured by it, and a busy machine plans slowly
 QUIET = 0.5  # seconds that count as silence: many set-point periods
 
 
@@ -145,13 +146,13 @@ class Recorder(DemoLink):
 
     # -- waiting ----------------------------------------------------------------------------------------------------
 
-    def wait_for_setpoint(self, timeout: float) -> None:
+    def wait_for_setpoint(self, timeout: float = PATIENCE) -> None:
         """Until one more comes."""
         with self._changed:
             count = len(self.setpoints)
             assert self._changed.wait_for(lambda: len(self.setpoints) > count, timeout), "no set-point came"
 
-    def wait_for_speed(self, speed: float, timeout: float) -> None:
+    def wait_for_speed(self, speed: float, timeout: float = PATIENCE) -> None:
         """Until the set-points of the last three periods move this fast, in m/s."""
 
         def fast() -> bool:
@@ -163,7 +164,9 @@ class Recorder(DemoLink):
         with self._changed:
             assert self._changed.wait_for(fast, timeout), f"no set-points of {speed} m/s in {timeout} s"
 
-    def wait_for_diagnostics(self, accept: Callable[[dict[str, str]], bool], timeout: float) -> dict[str, str]:
+    def wait_for_diagnostics(
+        self, accept: Callable[[dict[str, str]], bool], timeout: float = PATIENCE
+    ) -> dict[str, str]:
         """Until the values that the planner gives in /diagnostics are acceptable."""
         with self._changed:
             self._diagnostics = {}
@@ -177,7 +180,7 @@ class Recorder(DemoLink):
             count = len(self.setpoints)
             return not self._changed.wait_for(lambda: len(self.setpoints) > count, duration)
 
-    def wait_until_silent(self, timeout: float) -> None:
+    def wait_until_silent(self, timeout: float = PATIENCE) -> None:
         """Until no set-points have come for a while."""
         deadline = time.monotonic() + timeout
         while not self.stays_silent():
@@ -192,7 +195,7 @@ class Recorder(DemoLink):
 
         with self._changed:
             self._health = {}
-            assert self._changed.wait_for(there, 30.0), f"/diagnostics says {self._health}"
+            assert self._changed.wait_for(there, PATIENCE), f"/diagnostics says {self._health}"
 
     # -- asking -----------------------------------------------------------------------------------------------------
 
@@ -225,12 +228,12 @@ class Recorder(DemoLink):
 
     def publish_until(self, publisher: Any, message: Any, accept: Callable[[PlanStatus], bool]) -> PlanStatus:
         """Publish again and again until the planner says something acceptable."""
-        for _ in range(300):
+        for _ in range(int(10 * PATIENCE)):
             publisher.publish(message)
             with self._changed:
                 if self._changed.wait_for(lambda: accept(self._statuses[-1]), 0.1):
                     return self._statuses[-1]
-        raise AssertionError(f"after 30 s the planner says {self._statuses[-1]}")
+        raise AssertionError(f"after {PATIENCE:.0f} s the planner says {self._statuses[-1]}")
 
     def publishers_of(self, topic: str) -> list[Any]:
         """Who publishes on a topic, as this node sees it."""
@@ -319,8 +322,8 @@ class Rig:
     def reset(self, start: np.ndarray = START) -> None:
         """No goal, arm and block at their start, nothing recorded."""
         self.link.reset(start, BLOCK, 0.0)
-        self.link.wait_for_status(lambda status: status.state == PlanStatus.IDLE, 10.0)
-        self.link.wait_until_silent(5.0)
+        self.link.wait_for_status(lambda status: status.state == PlanStatus.IDLE, PATIENCE)
+        self.link.wait_until_silent(PATIENCE)
         self.link.forget()
 
     def request(self, images: Sequence[np.ndarray] = (), **fields: Any) -> SetGoal.Response:
@@ -334,13 +337,13 @@ class Rig:
     def clear_goal(self) -> None:
         """Call ~/clear_goal and wait for silence."""
         self.link.call(Trigger, "planner_node/clear_goal", Trigger.Request())
-        self.link.wait_until_silent(5.0)
+        self.link.wait_until_silent(PATIENCE)
 
-    def wait_for_state(self, state: int, timeout: float = 30.0) -> PlanStatus:
+    def wait_for_state(self, state: int, timeout: float = PATIENCE) -> PlanStatus:
         """Until the planner says that it is in a state."""
         return self.link.wait_for_status(lambda status: status.state == state, timeout)
 
-    def wait_for_reason(self, reason: str, timeout: float = 30.0) -> PlanStatus:
+    def wait_for_reason(self, reason: str, timeout: float = PATIENCE) -> PlanStatus:
         """Until the planner gives a reason."""
         return self.link.wait_for_status(lambda status: status.reason == reason, timeout)
 

@@ -61,7 +61,7 @@ def test_cancel_ends_motion_at_once(client: Client, rig: Rig, picture: np.ndarra
     status, result = result_of(handle)
     assert (status, result.code) == (GoalStatus.STATUS_CANCELED, Result.CANCELLED)
     assert rig.wait_for_reason("NO_GOAL").state == PlanStatus.IDLE
-    rig.link.wait_until_silent(3.0)
+    rig.link.wait_until_silent()
 
 
 def test_cancel_while_a_plan_is_being_computed(client: Client, rig: Rig, picture: np.ndarray) -> None:
@@ -220,4 +220,4 @@ def test_a_goal_that_is_cancelled_while_it_is_decoded_does_not_end_the_running_o
     handle, _ = client.send(*[picture] * 200, steps=[1])
     wait(handle.cancel_goal_async())
     assert result_of(handle)[1].code == Result.CANCELLED
-    assert rig.wait_for_reason("GOAL_FINISHED", 60.0).sub_goals == 1
+    assert rig.wait_for_reason("GOAL_FINISHED").sub_goals == 1

@@ -70,7 +70,7 @@ def test_a_bad_goal_does_not_touch_the_running_one(rig: Rig, picture: np.ndarray
     rig.wait_for_state(PlanStatus.EXECUTING)
     for name in ("no picture", "60 megapixels", "missing file"):
         assert not rig.request_fields(**BAD_GOALS[name][0]).success
-    assert "BUDGET after 3" in rig.wait_for_reason("GOAL_FINISHED", 60.0).message
+    assert "BUDGET after 3" in rig.wait_for_reason("GOAL_FINISHED").message
     assert {s.goal_id for s in rig.link.statuses_of(running.goal_id)} == {running.goal_id}
 
 
@@ -154,7 +154,7 @@ def test_bad_poses_hold_by_name_and_the_goal_survives(
     assert status.message
     assert rig.link.stays_silent() and not rig.link.setpoints
     injector.behave()
-    rig.wait_for_reason("GOAL_FINISHED", 60.0)
+    rig.wait_for_reason("GOAL_FINISHED")
 
 
 @pytest.mark.parametrize("name", BAD_IMAGES)
@@ -170,7 +170,7 @@ def test_bad_images_hold_by_name_and_the_goal_survives(
     assert says in status.message
     assert rig.link.stays_silent() and np.linalg.norm(rig.position() - where) < 1e-3
     injector.behave()
-    rig.wait_for_reason("GOAL_FINISHED", 60.0)
+    rig.wait_for_reason("GOAL_FINISHED")
 
 
 def restart(rig: Rig) -> None:

@@ -60,8 +60,10 @@ class Operator(DemoLink):
     def leave_to_planner(self) -> Iterator[None]:
         """Be no publisher of targets for a while: the planner does not move beside another one."""
         self._node.destroy_publisher(self._target_out)
-        yield
-        self._target_out = self._target_publisher()
+        try:
+            yield
+        finally:
+            self._target_out = self._target_publisher()
 
     def _on_allowed(self, message: Bool) -> None:
         with self._changed:

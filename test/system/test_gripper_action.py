@@ -272,11 +272,12 @@ def test_the_planner_waits_for_the_hand_and_heeds_the_robots_mode(
     assert rig.request([picture], steps=[1], gripper=["closed"]).success
     assert f"/{NAME}" in rig.wait_for_reason("GRIPPER_ABSENT").message
     assert not link.setpoints
-    mode_out.publish(robot_state(robot_mode=robot_state.ROBOT_MODE_REFLEX))
-    status = rig.wait_for_reason("MOTION_NOT_ALLOWED")
+    reflex = robot_state(robot_mode=robot_state.ROBOT_MODE_REFLEX)
+    status = link.publish_until(mode_out, reflex, lambda status: f"{ROBOT_STATE} says REFLEX" in status.message)
+    assert status.reason == "MOTION_NOT_ALLOWED"
     assert status.state == PlanStatus.HOLDING and f"{ROBOT_STATE} says REFLEX" in status.message
     hand.start()
     mode_out.publish(robot_state(robot_mode=robot_state.ROBOT_MODE_IDLE))
     hand.wait_for("accept 0")
-    rig.wait_for_reason("GOAL_FINISHED", 60.0)
+    rig.wait_for_reason("GOAL_FINISHED")
     hand.stop()

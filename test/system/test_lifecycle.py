@@ -22,6 +22,7 @@ from vjepa_mpc.srv import SetGoal
 
 from support.rig import FAST, Recorder, Rig, SimulatedArm
 from support.rigs.action_client import Client, wait
+from vjepa_mpc.exit_status import ExitStatus
 from vjepa_mpc.images import encode_png
 from vjepa_mpc.tools.processes import NodeProcess
 
@@ -78,13 +79,13 @@ def test_pause_holds_and_resume_goes_on(
         rig.wait_for_state(PlanStatus.EXECUTING)
         assert link.call(SetBool, "planner_node/pause", SetBool.Request(data=True)).success
         assert rig.wait_for_state(PlanStatus.PAUSED).reason == "PAUSED"
-        link.wait_until_silent(3.0)
+        link.wait_until_silent()
         assert "PAUSED: " in rig.request([picture], steps=[3]).message
         resumed = resume(link)
         assert resumed.success and "PAUSED is over: going on" in resumed.message
         rig.wait_for_state(PlanStatus.EXECUTING)
         assert "no fault and no pause" in resume(link).message
-        rig.wait_for_reason("GOAL_FINISHED", 60.0)
+        rig.wait_for_reason("GOAL_FINISHED")
         resumed = resume(link)
         assert not resumed.success and "GOAL_FINISHED" in resumed.message
 
@@ -164,7 +165,7 @@ def test_without_a_workspace_the_node_is_not_activated(
 
 def test_start_parameters_that_do_not_fit_end_the_process_with_a_reason(domain: int, tmp_path: Path) -> None:
     process = Rig.start_planner(tmp_path / "planner_node.log", domain, topk="200", samples="100")
-    assert process.wait(30.0) == 1
+    assert process.wait(60.0) == ExitStatus.MISUSED
     assert "topk=200 > samples=100" in process.output()
     assert "Traceback" not in process.output()
 

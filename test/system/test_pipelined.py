@@ -21,7 +21,7 @@ def test_pipelined_execution_brings_the_arm_there_too(
         rig.reset()
         answer = rig.request([picture], steps=[STEPS])
         assert answer.success, answer.message
-        rig.wait_for_reason("GOAL_FINISHED", 90.0)
+        rig.wait_for_reason("GOAL_FINISHED")
         assert np.linalg.norm(rig.position() - GOAL[:3]) < ARRIVED
         assert len(rig.link.statuses_of(answer.goal_id)) >= STEPS
     link.check_setpoints()

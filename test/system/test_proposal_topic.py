@@ -44,14 +44,14 @@ def with_proposals(values: dict[str, str]) -> int:
 @pytest.mark.usefixtures("policy")
 def test_the_example_s_policy_shows_the_way(rig: Rig, picture: np.ndarray) -> None:
     assert rig.request([picture], steps=[1000]).success
-    known = rig.link.wait_for_diagnostics(lambda values: with_proposals(values) > 0, 30.0)
+    known = rig.link.wait_for_diagnostics(lambda values: with_proposals(values) > 0)
     rig.clear_goal()
     rig.reset()
     goal = rig.request([picture], steps=[1])
-    rig.wait_for_reason("GOAL_FINISHED", 60.0)
+    rig.wait_for_reason("GOAL_FINISHED")
     actions = [np.array(status.action[:3]) for status in rig.link.statuses_of(goal.goal_id)]
     assert any(np.allclose(action, PROPOSED, atol=1e-6) for action in actions), actions
-    rig.link.wait_for_diagnostics(lambda values: with_proposals(values) > with_proposals(known), 10.0)
+    rig.link.wait_for_diagnostics(lambda values: with_proposals(values) > with_proposals(known))
 
 
 def test_a_malformed_message_is_counted_and_named_and_the_goal_is_pursued(rig: Rig, picture: np.ndarray) -> None:
@@ -59,10 +59,10 @@ def test_a_malformed_message_is_counted_and_named_and_the_goal_is_pursued(rig: R
     assert rig.request([picture], steps=[2]).success
     for _ in range(30):  # until the planner knows the publisher
         publisher.publish(Float64MultiArray(data=[0.1] * 7))
-        values = rig.link.wait_for_diagnostics(bool, 10.0)
+        values = rig.link.wait_for_diagnostics(bool)
         if int(values["proposals refused"]):
             break
     else:
         pytest.fail(f"no message was refused: {values}")
     assert "proposals refused: layout.dim is labelled []" in rig.planner.output()
-    rig.wait_for_reason("GOAL_FINISHED", 60.0)
+    rig.wait_for_reason("GOAL_FINISHED")

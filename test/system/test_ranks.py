@@ -22,7 +22,7 @@ from vjepa_mpc.tools.processes import NodeProcess
 pytestmark = pytest.mark.skipif(not dist.is_available(), reason="this PyTorch has no torch.distributed")
 
 MODULES = Path(__file__).parents[1]
-END_TIMEOUT = 20.0  # seconds; torchrun kills after 30 what did not end by itself
+END_TIMEOUT = 25.0  # seconds; torchrun kills after 30 what did not end by itself
 LONG_PLAN = {"samples": 2000, "cem_steps": 50}  # takes many seconds
 
 
@@ -31,7 +31,7 @@ def ready(process: NodeProcess, link: Recorder) -> Iterator[Rig]:
     """The planner, with the arm at its start; afterwards every set-point must have been in order."""
     with process:
         rig = Rig(process, link)
-        rig.wait_for_state(PlanStatus.IDLE, 90.0)
+        rig.wait_for_state(PlanStatus.IDLE)
         rig.reset()
         yield rig
     link.check_setpoints()
@@ -71,7 +71,7 @@ def test_when_a_process_of_torchrun_is_killed_the_arm_comes_to_rest_and_all_end(
     assert rig.request([picture], steps=[50]).success
     rig.wait_for_state(getattr(PlanStatus, state))
     if state == "EXECUTING":
-        rig.link.wait_for_speed(0.03, 60.0)
+        rig.link.wait_for_speed(0.03)
     killed = second_process(rig)
     killed.send_signal(signal.SIGKILL)
     assert rig.planner.wait(END_TIMEOUT) == 1, rig.planner.output()
@@ -102,20 +102,23 @@ def test_a_lost_process_is_a_named_fault_that_resuming_does_not_end(
 ) -> None:
     rig, second = by_hand
     assert rig.request([picture], steps=[50]).success
-    rig.link.wait_for_speed(0.03, 60.0)
+    rig.link.wait_for_speed(0.03)
     second.send(signal.SIGKILL)
-    status = rig.wait_for_reason("RANK_LOST", 60.0)
+    status = rig.wait_for_reason("RANK_LOST")
     assert status.state == PlanStatus.FAULT
     assert (
         "rank 0 of 2 lost another rank" in status.message
         and "start all of them again. ~/resume cannot" in status.message
     )
-    rig.link.wait_until_silent(5.0)
+    rig.link.wait_until_silent()
     assert stands_still(rig)
+    where = rig.position()
     rig.link.forget()
     assert rig.link.call(Trigger, "planner_node/resume", Trigger.Request()).success
     rig.wait_for_state(PlanStatus.PLANNING)
     assert rig.wait_for_reason("RANK_LOST").state == PlanStatus.FAULT
-    assert not rig.link.setpoints
+    # While it plans it may tell the arm to stay; nothing tells it to go anywhere.
+    assert all(np.linalg.norm(each.position - where) < 1e-3 for each in rig.link.setpoints)
+    assert stands_still(rig)
     rig.planner.send(signal.SIGINT)
     assert rig.planner.wait() == 0, rig.planner.output()

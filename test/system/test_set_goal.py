@@ -25,7 +25,7 @@ def test_pictures_become_a_goal(rig: Rig, domain: int, picture: np.ndarray, tmp_
     done = set_goal(domain, str(file), str(file), "--steps", "1")
     assert (done.returncode, done.stderr) == (0, "")
     assert "is set" in done.stdout
-    assert rig.wait_for_reason("GOAL_FINISHED", 60.0).sub_goals == 2
+    assert rig.wait_for_reason("GOAL_FINISHED").sub_goals == 2
 
 
 def test_what_the_planner_refuses_is_shown(rig: Rig, domain: int) -> None:

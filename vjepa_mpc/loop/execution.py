@@ -115,7 +115,7 @@ class Execution:
         self._engaged = decision.engaged
         may_follow = motion.engage(decision.engaged, measured, now.steady)
         # Computed for the moment at which it is sent: what was told in this period until now may have taken a while.
-        sent = motion.advance(self._deciding.now().steady, measured)
+        sent = motion.advance(self._deciding.now(), measured)
         if sent is not None:
             self._see_that_it_follows(sent)
         if motion.expired:

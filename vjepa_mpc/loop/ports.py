@@ -10,7 +10,7 @@ import numpy as np
 from vjepa_mpc.controller.step import Step
 from vjepa_mpc.geometry.setpoint import Setpoint
 from vjepa_mpc.safety.guards.violation import Violation
-from vjepa_mpc.safety.samples import GripperSample, ImageSample, PoseSample
+from vjepa_mpc.safety.samples import GripperSample, ImageSample, Now, PoseSample
 from vjepa_mpc.safety.supervisor import Decision
 
 
@@ -65,8 +65,8 @@ class Inputs(Protocol):
 class Publishers(Protocol):
     """Where the loop's results go; called on the loop's thread."""
 
-    def setpoint(self, setpoint: Setpoint) -> None:
-        """Send a set-point."""
+    def setpoint(self, setpoint: Setpoint, now: Now) -> None:
+        """Send a set-point, which was computed for this moment."""
 
     def gripper(self, closedness: float) -> None:
         """Command a closedness."""

@@ -15,6 +15,7 @@ from vjepa_mpc.motion.setpoints import SetpointGenerator, SetpointSettings
 from vjepa_mpc.motion.settle import SettleMonitor, SettleSettings
 from vjepa_mpc.options import check_options, group, option
 from vjepa_mpc.safety.invariants import check_setpoint
+from vjepa_mpc.safety.samples import Now
 
 # A set-point this near to its target may go on to the next one without stopping.
 PASSING_DISTANCE = 0.01  # metres
@@ -58,7 +59,7 @@ class Motion:
         workspace: where set-points may be.
         limits: how fast and how far they may go.
         settings: how steps are carried out.
-        publish: sends a set-point.
+        publish: sends a set-point, which was computed for that moment.
         publish_gripper: sends a closedness.
         refuse: gets what is wrong with a set-point that broke an invariant and was not sent.
 
@@ -72,7 +73,7 @@ class Motion:
         limits: MotionLimits,
         settings: MotionSettings,
         *,
-        publish: Callable[[Setpoint], None],
+        publish: Callable[[Setpoint, Now], None],
         publish_gripper: Callable[[float], None],
         refuse: Callable[[str], None],
     ) -> None:
@@ -148,9 +149,9 @@ class Motion:
         self._target = None
         self._setpoints.stop()
 
-    def advance(self, now: float, measured: CartesianPose | None) -> Setpoint | None:
+    def advance(self, now: Now, measured: CartesianPose | None) -> Setpoint | None:
         """Send this period's set-point, if there is one, and return what was sent."""
-        setpoint = self._setpoints.advance(now, measured)
+        setpoint = self._setpoints.advance(now.steady, measured)
         if setpoint is None:
             self._previous = None
             return None
@@ -166,7 +167,7 @@ class Motion:
             self._refuse("; ".join(problems))
             return None
         self._previous = setpoint
-        self._publish(setpoint)
+        self._publish(setpoint, now)
         return setpoint
 
     def done(self, now: float, measured: CartesianPose | None, closedness: float | None) -> bool:

@@ -23,7 +23,7 @@ from vjepa_mpc.motion.arm import MotionSettings
 from vjepa_mpc.planning import CEMConfig
 from vjepa_mpc.safety.config import SupervisorConfig
 from vjepa_mpc.safety.guards.violation import Violation
-from vjepa_mpc.safety.samples import GripperSample, ImageSample, PoseSample
+from vjepa_mpc.safety.samples import GripperSample, ImageSample, Now, PoseSample
 from vjepa_mpc.safety.supervisor import Decision
 from vjepa_mpc.worldmodel import PointMassWorldModel
 
@@ -112,7 +112,7 @@ class PlainPorts:
 
     # -- publishers -------------------------------------------------------------------------------------------------
 
-    def setpoint(self, setpoint: Setpoint) -> None:
+    def setpoint(self, setpoint: Setpoint, now: Now) -> None:
         self.setpoints.append(setpoint)
         if self.obeys:
             self.position = self.measured(setpoint.position)

@@ -20,7 +20,7 @@ from vjepa_mpc.geometry.quaternion import rotation_between
 from vjepa_mpc.ros.common.conversions import position_of, quaternion_of, seconds
 
 ENGAGED = (PlanStatus.PLANNING, PlanStatus.EXECUTING)
-WINDOW = 8  # set-points over which speeds are taken: evens out the scheduling between clock and stamp
+WINDOW = 8  # set-points over which speeds are taken: evens out what passes between reading one clock and the other
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -196,9 +196,9 @@ class Recording:
 def _speeds(piece: Sequence[Stamped], limits: Limits) -> list[str]:
     """Speeds and accelerations of an uninterrupted piece, linear and angular.
 
-    A stamp is set when its set-point is sent: a little after the moment that it was made for, or a lot on a busy
-    machine, but not before the set-point ahead of it was sent. So a way between set-points i and j may have taken the
-    time from the stamp before i to that of j, and no longer.
+    A stamp is the moment that its set-point was made for, on the messages' clock. The steady clock that motion is timed
+    by is read next to it: at once, or a lot later on a busy machine, but not before the set-point ahead was sent. So a
+    way between set-points i and j may have taken the time from the stamp before i to that of j, and no longer.
     """
     if len(piece) <= WINDOW + 1:
         return []

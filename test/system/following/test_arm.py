@@ -67,7 +67,7 @@ def test_a_pose_in_another_frame_stops_the_arm_before_it_is_far(
             assert rig.request([picture], steps=[50]).success
             status = rig.wait_for_reason("FRAME_SUSPECTED", TIMEOUT)
             assert status.state == PlanStatus.FAULT and "frame" in status.message
-            link.wait_until_silent(10.0)
+            link.wait_until_silent()
             assert np.linalg.norm(rig.position() - START[:3]) < 0.12
         finally:
             injector.behave()

@@ -47,7 +47,7 @@ def test_a_no_from_before_the_start_is_heard_and_so_are_best_effort_ones(
     rig.wait_for_state(PlanStatus.EXECUTING)
     other = rig.link.publisher(Bool, TOPIC, BEST_EFFORT)
     rig.link.publish_until(other, Bool(data=False), lambda status: status.reason == "MOTION_NOT_ALLOWED")
-    rig.link.wait_until_silent(5.0)
+    rig.link.wait_until_silent()
     gate.publish(Bool(data=True))
     assert rig.link.stays_silent(2.0), "one publisher's true took back the other's false"
     rig.link.publish_until(other, Bool(data=True), lambda status: status.state == PlanStatus.EXECUTING)

@@ -67,12 +67,12 @@ def test_pause_holds_and_resume_goes_on(arm: Recorder, domain: int, tmp_path: Pa
         arm.wait_for_status(executing, ENDS_WITHIN)
         assert arm.call(SetBool, "planner_node/pause", SetBool.Request(data=True)).success
         arm.wait_for_status(lambda status: status.state == PlanStatus.PAUSED, 10.0)
-        arm.wait_until_silent(10.0)
+        arm.wait_until_silent()
         assert arm.stays_silent()
         assert arm.call(Trigger, "planner_node/resume", Trigger.Request()).success
         arm.wait_for_status(executing, 30.0)
         assert arm.call(Trigger, "planner_node/clear_goal", Trigger.Request()).success
-        arm.wait_until_silent(10.0)
+        arm.wait_until_silent()
         assert process.stop() == 0, process.output()
     arm.check_setpoints()
 

@@ -18,6 +18,7 @@ from vjepa_mpc.geometry.setpoint import Setpoint
 from vjepa_mpc.motion.arm import Motion, MotionSettings
 from vjepa_mpc.safety.guards import following
 from vjepa_mpc.safety.guards.following import FollowingGuard
+from vjepa_mpc.safety.samples import Now
 from vjepa_mpc.sim import FrankaSim
 from vjepa_mpc.sim.moves import step_towards
 from vjepa_mpc.sim.tasks.pick_place import PickPlaceTask
@@ -52,13 +53,13 @@ class Arm:
     def _measured(self) -> CartesianPose:
         return CartesianPose.from_state(self.sim.pose)
 
-    def _obey(self, setpoint: Setpoint) -> None:
+    def _obey(self, setpoint: Setpoint, _: Now) -> None:
         target = CartesianPose(setpoint.position, setpoint.quaternion).state(self.closedness)
         self.sim.command(target, self.closedness)
 
     def _period(self) -> None:
         self.now += PERIOD
-        sent = self.motion.advance(self.now, self._measured())
+        sent = self.motion.advance(Now(ros=self.now, steady=self.now), self._measured())
         self.sim.step(PERIOD)
         assert self.motion.fingers.trouble(float(self.sim.pose[6]), self.now) is None
         if sent is None:

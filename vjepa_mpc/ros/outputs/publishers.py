@@ -9,6 +9,7 @@ import numpy as np
 from geometry_msgs.msg import PoseArray
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.time import Time
 from std_msgs.msg import Float64MultiArray
 
 from vjepa_mpc.controller.step import Step
@@ -22,6 +23,7 @@ from vjepa_mpc.ros.outputs.interface import GripperOutput, Output
 from vjepa_mpc.ros.parameters.settings import Settings
 from vjepa_mpc.safety.guards.violation import Violation
 from vjepa_mpc.safety.reasons import Reason
+from vjepa_mpc.safety.samples import Now
 from vjepa_mpc.safety.supervisor import Decision
 
 # Whoever comes late learns the present state at once, and nothing of those before.
@@ -62,9 +64,10 @@ class Outputs:
         for publisher in (self._status, self._plan, self._energies):
             self._node.destroy_publisher(publisher)
 
-    def setpoint(self, setpoint: Setpoint) -> None:
-        """Send a set-point."""
-        self._target.publish(self._output.message(setpoint, self._node.get_clock().now().to_msg()))
+    def setpoint(self, setpoint: Setpoint, now: Now) -> None:
+        """Send a set-point, stamped with the moment that it was computed for, however long this thread had to wait."""
+        stamp = Time(nanoseconds=round(now.ros * 1e9)).to_msg()
+        self._target.publish(self._output.message(setpoint, stamp))
 
     def gripper(self, closedness: float) -> None:
         """Command a closedness, 0 open to 1 closed."""
