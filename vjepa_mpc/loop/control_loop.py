@@ -18,7 +18,9 @@ from vjepa_mpc.loop.ports import Clock, Inputs, Listener, Publishers
 from vjepa_mpc.loop.settings import LoopSettings
 from vjepa_mpc.loop.timing import PeriodMeter
 from vjepa_mpc.loop.worker import Failure, Outcome, PlanningWorker
+from vjepa_mpc.safety.guards.violation import Violation
 from vjepa_mpc.safety.reasons import Reason, State
+from vjepa_mpc.safety.samples import ImageSample
 from vjepa_mpc.safety.supervisor import Decision
 
 T = TypeVar("T")
@@ -164,6 +166,12 @@ class ControlLoop:
     def judge(self) -> Decision:
         """What the supervisor says at this moment."""
         return self._deciding.decide()
+
+    def image_trouble(self) -> Violation | None:
+        """What is wrong with the newest camera image, such as its age; None when nothing is, or none has come."""
+        now = self._deciding.now()
+        self._deciding.observe(self._inputs, now)
+        return self._supervisor.wrong_with(ImageSample, now)
 
     def pause(self) -> None:
         """Hold until `resume` or `unpause`."""

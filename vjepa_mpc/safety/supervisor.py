@@ -189,6 +189,14 @@ class Supervisor:
         if self._guards is not None:
             self._guards.inputs[type(sample)].observe(sample)
 
+    def wrong_with(self, kind: type[Any], now: Now) -> Violation | None:
+        """What is wrong with the newest sample of a class; None when nothing is, or none has come.
+
+        Raises:
+            KeyError: no guard watches samples of this class.
+        """
+        return None if self._guards is None else self._guards.inputs[kind].check(now)
+
     def other_publishers(self, names: Sequence[str]) -> None:
         """Who else publishes on the target topic."""
         self._others = tuple(names)

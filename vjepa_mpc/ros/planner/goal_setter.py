@@ -56,8 +56,13 @@ class GoalSetter:
         if wiring is None:
             answer(0, self.not_configured())
             return
-        loop, image = wiring.loop, wiring.inputs.image
-        decoding = self._decoder.submit(sub_goals, request, None if image is None else image[1], self._endings())
+        loop = wiring.loop
+        try:
+            image = _camera_image(wiring) if request.use_current_image else None
+        except (ValueError, StoppedError) as error:
+            self._refuse(error, answer)
+            return
+        decoding = self._decoder.submit(sub_goals, request, image, self._endings())
         decoding.add_done_callback(lambda done: self._on_decoded(loop, done, answer, begin))
 
     def clear(self, loop: ControlLoop) -> None:
@@ -110,13 +115,33 @@ class GoalSetter:
             goals = decoding.result()
             goal_id = loop.call(begin, lambda: self._pursue(loop, goals))
         except Exception as error:
-            self._node.get_logger().warning(f"goal refused: {error}")
-            answer(0, str(error))
+            self._refuse(error, answer)
             return
         self._node.get_logger().info(f"goal {goal_id}: {len(goals)} sub-goals")
         answer(goal_id, "")
+
+    def _refuse(self, error: Exception, answer: Answer) -> None:
+        self._node.get_logger().warning(f"goal refused: {error}")
+        answer(0, str(error))
 
     def _pursue(self, loop: ControlLoop, goals: tuple[SubGoal, ...]) -> int:
         goal_id = loop.set_goal(goals)
         self._superseded(goal_id)
         return goal_id
+
+
+def _camera_image(wiring: Wiring) -> Any:
+    """The camera's newest message, for a goal.
+
+    Raises:
+        ValueError: there is none, or the arm would not move by it either, such as when it is old.
+        StoppedError: the planner is ending.
+    """
+    image = wiring.inputs.image
+    trouble = wiring.loop.call(wiring.loop.image_trouble)
+    if image is None:
+        raise ValueError("no camera image has arrived yet: check the image topic, or give a picture")
+    if trouble is not None:
+        why = f"{trouble.reason.name}: {trouble.reason.message(trouble.detail)}"
+        raise ValueError(f"the camera's newest image is no current one, so it is not taken as the goal. {why}")
+    return image[1]
