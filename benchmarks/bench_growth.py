@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -17,6 +18,7 @@ import common
 import torch
 from matplotlib.figure import Figure
 
+from vjepa_mpc.exit_status import ExitStatus
 from vjepa_mpc.worldmodel import MODEL_CONFIGS, VJEPAWorldModel, build_world_model
 from vjepa_mpc.worldmodel.interface import Rollout
 from vjepa_mpc.worldmodel.vjepa.layers import layer_norm_features
@@ -40,27 +42,26 @@ RANGES = {
 }
 
 
-def main() -> None:
+def main() -> ExitStatus:
     """Vary each size with the others fixed."""
     parser = common.arguments(__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
     dtype = common.begin(options)
-    rows, slopes = [], []
-    for name, values in RANGES.items():
-        taken = [measure(replace(Case(), **{name: value}), dtype, options) for value in values]
-        rows += [{"varied": name, "value": value, **times} for value, times in zip(values, taken, strict=True)]
-        columns = {"iteration": "median_s", "start": "start_median_s"}
-        exponents = {what: slope(values, [times[column] for times in taken]) for what, column in columns.items()}
-        slopes.append({"varied": name, **exponents})
-    common.finish(
+    measuring = (
+        {"varied": name, "value": value, **measure(replace(Case(), **{name: value}), dtype, options)}
+        for name, values in RANGES.items()
+        for value in values
+    )
+    rows = list(common.until_interrupted(options, measuring))
+    return common.finish(
         options,
         dtype,
         "Growth of the rollout's time",
         rows,
-        tables={"slopes": slopes},
-        notes=["Slopes are exponents over the upper half of the values (log-log): 1 is linear."],
-        figure=plot(rows),
+        tables={"slopes": slopes(rows)},
+        notes=lambda: ["Slopes are exponents over the upper half of the values (log-log): 1 is linear."],
+        figure=lambda: plot(rows),
     )
 
 
@@ -96,6 +97,18 @@ def predictor_of(image_size: int, device: str, dtype: torch.dtype) -> VJEPAWorld
     config = MODEL_CONFIGS["vit_large" if device.startswith("cuda") else "franka_tiny"]
     shallow = replace(config, img_size=image_size, encoder=replace(config.encoder, depth=1))  # nothing is encoded
     return build_world_model(shallow, device=device, dtype=dtype)
+
+
+def slopes(rows: Sequence[common.Row]) -> list[dict[str, Any]]:
+    """How the time grows with each size of which every value was measured."""
+    found = []
+    for name, values in RANGES.items():
+        taken = [row for row in rows if row["varied"] == name]
+        if len(taken) == len(values):
+            columns = {"iteration": "median_s", "start": "start_median_s"}
+            exponents = {what: slope(values, [row[column] for row in taken]) for what, column in columns.items()}
+            found.append({"varied": name, **exponents})
+    return found
 
 
 def slope(values: tuple[int, ...], seconds: list[float]) -> float:

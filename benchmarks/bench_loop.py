@@ -22,6 +22,7 @@ from matplotlib.figure import Figure
 
 from vjepa_mpc.controller.step import Observation
 from vjepa_mpc.controller.visual_mpc import VisualMPC
+from vjepa_mpc.exit_status import ExitStatus
 from vjepa_mpc.geometry.cartesian import CartesianPose
 from vjepa_mpc.geometry.limits import MotionLimits, WorkspaceBox
 from vjepa_mpc.goals.endings.budget import Budget
@@ -35,7 +36,7 @@ MOST_OVERRUN = 5.0  # percent of the deadline, 99th percentile
 BOX = WorkspaceBox(lower=(0.3, -0.3, 0.0), upper=(0.7, 0.3, 0.5))
 
 
-def main() -> None:
+def main() -> ExitStatus:
     """The loop on an idle and on a busy machine."""
     if "OMP_WAIT_POLICY" not in os.environ:  # as the node's launcher does; it counts before PyTorch is loaded only
         os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "OMP_WAIT_POLICY": "passive"})
@@ -47,21 +48,24 @@ def main() -> None:
     options = parser.parse_args()
     dtype = common.begin(options)
     model = common.load_model(options, dtype)
-    measured = {}
-    for condition, processes in (("idle", 0), (f"{options.load} busy processes", options.load)):
-        with busy(processes):
-            measured[condition] = run(model, options.preset, options.deadline, options.plans)
+
+    def measuring() -> Iterator[tuple[str, Measured]]:
+        for condition, processes in (("idle", 0), (f"{options.load} busy processes", options.load)):
+            with busy(processes):
+                yield condition, run(model, options.preset, options.deadline, options.plans)
+
+    measured = dict(common.until_interrupted(options, measuring()))
     rows = [
         {"condition": condition, "plans": options.plans, **percentiles(values)}
         for condition, values in measured.items()
     ]
-    common.finish(
+    return common.finish(
         options,
         dtype,
         "Control loop",
         rows,
-        notes=[verdict(rows)],
-        figure=plot(measured),
+        notes=lambda: [verdict(rows)],
+        figure=lambda: plot(measured),
         preset=options.preset,
         deadline=options.deadline,
     )

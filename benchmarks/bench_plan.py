@@ -25,6 +25,7 @@ import torch
 from matplotlib.figure import Figure
 from published import published_plan, published_predictor
 
+from vjepa_mpc.exit_status import ExitStatus
 from vjepa_mpc.planning import PRESETS, CEMConfig, CEMPlanner
 from vjepa_mpc.worldmodel import (
     MODEL_CONFIGS,
@@ -45,7 +46,7 @@ AIMS = {"share_of_matmul": 0.75, "ratio_shipped": 10.0, "ratio_autocast": 2.0}
 REALTIME_SECONDS = 0.25
 
 
-def main() -> None:
+def main() -> ExitStatus:
     """Each preset in every variant, and where the time of one replan goes."""
     parser = common.arguments(__doc__.splitlines()[0])
     parser.add_argument("--presets", nargs="+", choices=sorted(PRESETS), default=list(PRESETS))
@@ -69,21 +70,22 @@ def main() -> None:
     options.variants = options.variants or (VARIANTS if on_gpu else VARIANTS[:1])
     options.published = (["paper"] if on_gpu else []) if options.published is None else options.published
     options.profile = options.profile or ("paper" if on_gpu else "cpu")
-    rows = [row for name in options.presets for row in replans(model, name, options)]
-    operators = profile(model, PRESETS[options.profile], options)
+    measuring = (row for name in options.presets for row in replans(model, name, options))
+    rows = list(common.until_interrupted(options, measuring))
+    operators = list(common.until_interrupted(options, profile(model, PRESETS[options.profile], options)))
     memory_mb = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)
-    common.finish(
+    return common.finish(
         options,
         dtype,
         "Replan by preset",
         rows,
         tables={"profile": operators},
-        notes=[
+        notes=lambda: [
             f"The profile is of one eager replan of the preset `{options.profile}`. "
             f"Most memory of the whole process on the CPU's side: {memory_mb} MB.",
             *([aims(rows)] if on_gpu else []),
         ],
-        figure=plot(rows),
+        figure=lambda: plot(rows),
         process_peak_memory_mb=memory_mb,
         model=model.config.to_dict(),
     )
@@ -234,7 +236,7 @@ def flops(config: ModelConfig, horizon: int) -> float:
     return sum(tokens * (sizes.depth * (block + seen) + ends) for seen in attention)
 
 
-def profile(model: VJEPAWorldModel, config: CEMConfig, options: argparse.Namespace) -> list[dict[str, Any]]:
+def profile(model: VJEPAWorldModel, config: CEMConfig, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Where the time of one eager replan goes: the operators by the time that they take themselves."""
     replan, kinds = ours(model, config, "eager", options.seed), torch.profiler.ProfilerActivity
     on_gpu = options.device.startswith("cuda")
@@ -251,10 +253,8 @@ def profile(model: VJEPAWorldModel, config: CEMConfig, options: argparse.Namespa
     longest = sorted(taken.items(), key=lambda item: -item[1][0])
     rest = [values for _, values in longest[OPERATORS:]]
     shown = [*longest[:OPERATORS], ("all others", (sum(ms for ms, _ in rest), sum(calls for _, calls in rest)))]
-    return [
-        {"operator": name, "calls": calls, "self_ms": round(ms, 2), "share_percent": round(100 * ms / total, 1)}
-        for name, (ms, calls) in shown
-    ]
+    for name, (ms, calls) in shown:
+        yield {"operator": name, "calls": calls, "self_ms": round(ms, 2), "share_percent": round(100 * ms / total, 1)}
 
 
 def aims(rows: Sequence[common.Row]) -> str:

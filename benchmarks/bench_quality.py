@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -32,6 +34,7 @@ from vjepa_mpc.evaluation.episodes import episode_generator, policy_runner
 from vjepa_mpc.evaluation.policies import EARLY, VisualPolicy
 from vjepa_mpc.evaluation.report import EpisodeRecord
 from vjepa_mpc.evaluation.statistics import median_interval, wilson_interval
+from vjepa_mpc.exit_status import ExitStatus
 from vjepa_mpc.planning import PRESETS, CEMConfig, CEMPlanner
 from vjepa_mpc.sim import FrankaSim
 from vjepa_mpc.sim.tasks import TASKS
@@ -98,7 +101,7 @@ class Plans:
     candidate_steps: int
 
 
-def main() -> None:
+def main() -> ExitStatus:
     """Presets and options on all problems, presets in closed loop as well."""
     parser = common.arguments(__doc__.splitlines()[0])
     parser.add_argument("--problems", type=int, default=200, help="planning problems")
@@ -112,7 +115,7 @@ def main() -> None:
     options = parser.parse_args()
     dtype = common.begin(options)
     setting = Setting(options.model or bundled_model_path(), options.device, dtype, options.seed)
-    with ProcessPoolExecutor(options.processes, multiprocessing.get_context("spawn"), _begin_worker) as pool:
+    with workers(options.processes) as pool:
         jobs = Jobs(pool, setting)
         presets = sorted(options.presets, key=lambda name: -PRESETS[name].candidate_steps)
         # Everything is queued at once, what takes longest first, so that no process is idle before the end.
@@ -123,23 +126,44 @@ def main() -> None:
         if options.changes:
             configs += [(name, replace(PRESETS["realtime"], **change)) for name, change in CHANGES.items()]
         one_by_one = jobs.plans_of_all([config for _, config in configs], problems)
-        reference = gathered(planned[options.reference])
-        rows = [preset_row(name, gathered(planned[name]), reference, loops[name]) for name in options.presets]
-        by_config = [summarised(plans) for plans in zip(*(job.result() for job in one_by_one), strict=True)]
-    compared = [(name, against(plans, reference)) for (name, _), plans in zip(configs, by_config, strict=True)]
+
+        def of_presets() -> Iterator[dict[str, Any]]:
+            reference = gathered(planned[options.reference])
+            for name in options.presets:
+                yield preset_row(name, gathered(planned[name]), reference, loops[name])
+
+        def of_configs() -> Iterator[tuple[str, dict[str, Any]]]:
+            reference = gathered(planned[options.reference])
+            by_config = zip(*(job.result() for job in one_by_one), strict=True)
+            for (name, _), plans in zip(configs, by_config, strict=True):
+                yield name, against(summarised(plans), reference)
+
+        rows = list(common.until_interrupted(options, of_presets()))
+        compared = list(common.until_interrupted(options, of_configs()))
     points = [{"preset": f"option: {name}", **row} for name, row in compared if name in OPTIONS]
     changed = [{"preset": f"realtime, {name}", **row} for name, row in compared if name in CHANGES]
-    common.finish(
+    return common.finish(
         options,
         dtype,
         "Plan quality against predictions",
         rows,
         tables={"curves": points} | ({"realtime, each choice changed": changed} if changed else {}),
-        notes=verdict(rows),
-        figure=plot(points, rows, options.reference),
+        notes=lambda: verdict(rows),
+        figure=lambda: plot(points, rows, options.reference),
         reference=options.reference,
         endings={ending.name: asdict(ending) for ending in EARLY},
     )
+
+
+@contextmanager
+def workers(processes: int) -> Iterator[ProcessPoolExecutor]:
+    """Worker processes; what they still compute when the block ends, as after Ctrl-C, is given up."""
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _begin_worker) as pool:
+        try:
+            yield pool
+        finally:
+            for process in multiprocessing.active_children():
+                process.terminate()
 
 
 def _by_preset(task: int) -> str:
@@ -274,6 +298,7 @@ def _rounded(interval: tuple[float, float]) -> list[float]:
 
 
 def _begin_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a terminal's Ctrl-C ends the workers without a traceback
     tune_process(1)
 
 

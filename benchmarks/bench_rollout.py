@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from published import import_original, published_predictor, published_rollout
 from torch import Tensor
 
+from vjepa_mpc.exit_status import ExitStatus
 from vjepa_mpc.planning import CEMConfig
 from vjepa_mpc.planning.compute.memory import choose_micro_batch
 from vjepa_mpc.worldmodel import MODEL_CONFIGS, ModelConfig, VJEPAWorldModel, build_world_model
@@ -39,7 +40,7 @@ EQUAL_WITHIN = 1e-4
 POSE = (0.5, 0.0, 0.3, math.pi - 0.1, 0.1, 0.2, 0.5)
 
 
-def main() -> None:
+def main() -> ExitStatus:
     """Compare at each horizon and number of candidates."""
     parser = common.arguments(__doc__.splitlines()[0], dtype="float32")
     parser.add_argument("--horizons", type=int, nargs="+", default=[1, 2, 4, 8])
@@ -52,7 +53,7 @@ def main() -> None:
     on_gpu = options.device.startswith("cuda")
     config = MODEL_CONFIGS["vit_giant"] if on_gpu else CPU_CONFIG
     model = build_world_model(config, device=options.device, dtype=dtype)
-    rows = [
+    measuring = (
         {
             "horizon": horizon,
             "samples": samples,
@@ -60,14 +61,15 @@ def main() -> None:
         }
         for samples in options.samples or ([64, 256, 800] if on_gpu else [CPU_SAMPLES])
         for horizon in options.horizons
-    ]
-    common.finish(
+    )
+    rows = list(common.until_interrupted(options, measuring))
+    return common.finish(
         options,
         dtype,
         "Rollout against the packaged original",
         rows,
-        notes=verdict(rows),
-        figure=plot(rows),
+        notes=lambda: verdict(rows),
+        figure=lambda: plot(rows),
         config=config.to_dict()["predictor"],
     )
 

@@ -11,15 +11,16 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from matplotlib.figure import Figure
 
 from vjepa_mpc import exit_status
-from vjepa_mpc.files import require_writable
+from vjepa_mpc.exit_status import ExitStatus, interruption
+from vjepa_mpc.files import replacing, require_writable, write_text
 from vjepa_mpc.worldmodel import (
     VJEPAWorldModel,
     bundled_model_path,
@@ -33,6 +34,7 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results" / "bench"
 
 Row = Mapping[str, Any]
+Measured = TypeVar("Measured")
 
 
 def arguments(description: str, dtype: str = "auto") -> argparse.ArgumentParser:
@@ -47,9 +49,9 @@ def arguments(description: str, dtype: str = "auto") -> argparse.ArgumentParser:
     return parser
 
 
-def run(benchmark: Callable[[], None]) -> int:
+def run(benchmark: Callable[[], ExitStatus]) -> int:
     """Run a benchmark's ``main``; the exit status, with errors that a user can mend as one line."""
-    return exit_status.run(Path(sys.argv[0]).stem, lambda: benchmark() or exit_status.ExitStatus.DONE)
+    return exit_status.run(Path(sys.argv[0]).stem, benchmark)
 
 
 def begin(options: argparse.Namespace) -> torch.dtype:
@@ -59,7 +61,9 @@ def begin(options: argparse.Namespace) -> torch.dtype:
         ValueError: there is no such device, too many threads, or the results cannot be written.
     """
     if options.json:
-        require_writable(options.json, "--json")
+        for file in (options.json, *_beside(options.json)):
+            require_writable(file, "--json")
+    options.interrupted = False
     choose_device(options.device)
     options.started, options.load_before = time.monotonic(), os.getloadavg()[0]
     tune_process(options.threads)
@@ -72,6 +76,15 @@ def load_model(options: argparse.Namespace, dtype: torch.dtype) -> VJEPAWorldMod
     return load_world_model(options.model or bundled_model_path(), options.device, dtype)
 
 
+def until_interrupted(options: argparse.Namespace, measuring: Iterable[Measured]) -> Iterator[Measured]:
+    """What is measured one after the other, until Ctrl-C; then nothing further is, and :func:`finish` says so."""
+    if options.interrupted:
+        return
+    with interruption() as interrupted:
+        yield from measuring
+    options.interrupted = bool(interrupted)
+
+
 def finish(
     options: argparse.Namespace,
     dtype: torch.dtype,
@@ -79,25 +92,41 @@ def finish(
     rows: Sequence[Row],
     *,
     tables: Mapping[str, Sequence[Row]] | None = None,
-    notes: Sequence[str] = (),
-    figure: Figure | None = None,
+    notes: Callable[[], Sequence[str]] = lambda: (),
+    figure: Callable[[], Figure],
     **more: Any,
-) -> None:
-    """Print the rows, further tables by their names, and notes; write them, and the plot, with the machine's record."""
+) -> ExitStatus:
+    """Print the rows, further tables by their names, and notes; write them, and the plot, with the machine's record.
+
+    After Ctrl-C the notes, which judge the whole, are left out, and so is the plot.
+
+    Raises:
+        WriteError: a file could not be written.
+    """
+    partial = options.interrupted
+    if partial and not rows:
+        return ExitStatus.INTERRUPTED
     tables, where = tables or {}, record(options, dtype)
+    remarks = ["Interrupted: this is what was measured before."] if partial else list(notes())
     parts = [f"## {title}", markdown(rows)]
     parts += [f"### {name.capitalize()}\n\n{markdown(table)}" for name, table in tables.items() if table]
-    text = "\n\n".join((*parts, *notes, _sentence(where)))
+    text = "\n\n".join((*parts, *remarks, _sentence(where)))
     print(text)
-    if not options.json:
-        return
-    content = {"title": title, **where, **more, "rows": list(rows), **tables, "notes": list(notes)}
-    options.json.write_text(json.dumps(content, indent=1) + "\n")
-    if figure is not None:
-        image = options.json.with_suffix(".png")
-        figure.savefig(image, dpi=150)
-        text += f"\n\n![{title}]({image.name})"
-    options.json.with_suffix(".md").write_text(text + "\n\n")
+    if options.json:
+        content = {"title": title, "partial": partial, **where, **more, "rows": list(rows), **tables, "notes": remarks}
+        write_text(options.json, json.dumps(content, indent=1) + "\n")
+        table, image = _beside(options.json)
+        if not partial:
+            with replacing(image) as file:
+                figure().savefig(file, dpi=150, format="png")
+            text += f"\n\n![{title}]({image.name})"
+        write_text(table, text + "\n\n")
+    return ExitStatus.INTERRUPTED if partial else ExitStatus.DONE
+
+
+def _beside(results: Path) -> tuple[Path, Path]:
+    """The files of the table and of the plot."""
+    return results.with_suffix(".md"), results.with_suffix(".png")
 
 
 def record(options: argparse.Namespace, dtype: torch.dtype) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import enum
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from vjepa_mpc.files import WriteError
 
@@ -21,6 +22,17 @@ class ExitStatus(enum.IntEnum):
     """The command line, or a file that it names, cannot be used. Nothing was changed."""
     INTERRUPTED = 130
     """Ctrl-C ended it before it was done."""
+
+
+@contextmanager
+def interruption() -> Iterator[list[str]]:
+    """A block that Ctrl-C ends early; the list is empty unless it did."""
+    happened: list[str] = []
+    try:
+        yield happened
+    except KeyboardInterrupt:
+        happened.append("Ctrl-C")
+        print("interrupted: what is done so far follows", file=sys.stderr)
 
 
 def run(name: str, job: Callable[[], int]) -> int:

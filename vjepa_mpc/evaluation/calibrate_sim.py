@@ -18,10 +18,10 @@ from vjepa_mpc.calibration.fit import fit_rotation, mean_direction_error
 from vjepa_mpc.calibration.route import RouteSettings
 from vjepa_mpc.controller.step import Observation
 from vjepa_mpc.evaluation.arguments import add_episode_arguments, add_model_arguments, check_episodes, load_model
-from vjepa_mpc.evaluation.episodes import interruption, policy_runner, run_all
+from vjepa_mpc.evaluation.episodes import policy_runner, run_all
 from vjepa_mpc.evaluation.policies import BUDGET_ONLY, VisualPolicy
 from vjepa_mpc.evaluation.report import summarise
-from vjepa_mpc.exit_status import ExitStatus
+from vjepa_mpc.exit_status import ExitStatus, interruption
 from vjepa_mpc.files import require_writable, write_text
 from vjepa_mpc.geometry.limits import WorkspaceBox
 from vjepa_mpc.planning import PRESETS, CEMConfig

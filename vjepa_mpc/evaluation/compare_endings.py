@@ -18,10 +18,10 @@ from vjepa_mpc.evaluation.arguments import (
     ending_options,
     load_model,
 )
-from vjepa_mpc.evaluation.episodes import interruption, policy_runner, run_all
+from vjepa_mpc.evaluation.episodes import policy_runner, run_all
 from vjepa_mpc.evaluation.policies import BUDGET_ONLY, VisualPolicy
 from vjepa_mpc.evaluation.report import EpisodeRecord, records_as_json, summarise
-from vjepa_mpc.exit_status import ExitStatus
+from vjepa_mpc.exit_status import ExitStatus, interruption
 from vjepa_mpc.files import require_writable, write_text
 from vjepa_mpc.planning import PRESETS
 from vjepa_mpc.sim import FrankaSim

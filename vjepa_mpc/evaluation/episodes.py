@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TextIO
 
 import numpy as np
@@ -37,17 +36,6 @@ def run_all(task_type: type[Task], episodes: int, seed: int, run: Runner, name: 
             yield record
     finally:
         progress.end()
-
-
-@contextmanager
-def interruption() -> Iterator[list[str]]:
-    """A block that Ctrl-C ends early; the list is empty unless it did."""
-    happened: list[str] = []
-    try:
-        yield happened
-    except KeyboardInterrupt:
-        happened.append("Ctrl-C")
-        print("interrupted: what is done so far follows", file=sys.stderr)
 
 
 def policy_runner(sim: FrankaSim, policy: Policy, looks: EpisodeLooks | None = None) -> Runner:

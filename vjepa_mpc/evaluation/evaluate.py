@@ -20,11 +20,11 @@ from vjepa_mpc.evaluation.arguments import (
     ending_options,
     load_model,
 )
-from vjepa_mpc.evaluation.episodes import interruption, oracle_runner, policy_runner, run_all
+from vjepa_mpc.evaluation.episodes import oracle_runner, policy_runner, run_all
 from vjepa_mpc.evaluation.looks import LOOKS, EpisodeLooks
 from vjepa_mpc.evaluation.policies import BUDGET_ONLY, NoMotion, Policy, RandomActions, VisualPolicy
 from vjepa_mpc.evaluation.report import EpisodeRecord, records_as_json, summarise, table
-from vjepa_mpc.exit_status import ExitStatus
+from vjepa_mpc.exit_status import ExitStatus, interruption
 from vjepa_mpc.files import require_writable, write_text
 from vjepa_mpc.planning import PRESETS, CEMConfig
 from vjepa_mpc.sim import FrankaSim

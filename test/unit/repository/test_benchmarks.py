@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
 import os
 import subprocess
@@ -18,27 +17,31 @@ from typing import Any
 import pytest
 import torch
 
+from support.rigs.small_model import SMALL_MODEL
 from vjepa_mpc.planning import PRESETS, CEMPlanner
-from vjepa_mpc.worldmodel import ModelConfig, build_world_model, save_world_model
+from vjepa_mpc.worldmodel import build_world_model
 from vjepa_mpc.worldmodel.vjepa.layers import layer_norm_features
 
 ROOT = Path(__file__).resolve().parents[3]
-TINY = ModelConfig.from_dict(
-    {
-        "img_size": 32,
-        "encoder": {"embed_dim": 24, "depth": 1, "num_heads": 2},
-        "predictor": {"embed_dim": 24, "predictor_embed_dim": 24, "depth": 2, "num_heads": 2},
-    }
-)
 
 
-def refused(name: str, *options: str) -> str:
+Refused = Callable[..., str]
+
+
+@pytest.fixture
+def refused(
+    module: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Refused:
     """What a benchmark that cannot begin says on stderr."""
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-    command = [sys.executable, str(ROOT / "benchmarks" / f"bench_{name}.py"), *options]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False)
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
-    return done.stderr
+
+    def begin(name: str, *options: str) -> str:
+        monkeypatch.setattr(sys, "argv", [f"benchmarks/bench_{name}.py", *options])
+        status = module("common").run(module(f"bench_{name}").main)
+        out, error = capsys.readouterr()
+        assert (status, out, error.count("\n")) == (2, "", 1), error
+        return error
+
+    return begin
 
 
 @pytest.mark.parametrize(
@@ -49,12 +52,14 @@ def refused(name: str, *options: str) -> str:
         (("--json", "/dev/null/x.json"), "--json /dev/null/x.json cannot be written"),
     ],
 )
-def test_what_cannot_be_is_refused_before_anything_is_measured(options: tuple[str, str], says: str) -> None:
+def test_what_cannot_be_is_refused_before_anything_is_measured(
+    refused: Refused, options: tuple[str, str], says: str
+) -> None:
     assert refused("growth", *options).startswith(f"bench_growth: {says}")
 
 
 @pytest.mark.skipif(find_spec("vjepa2") is not None, reason="the original is installed")
-def test_the_original_is_asked_for_with_the_command_that_installs_it() -> None:
+def test_the_original_is_asked_for_with_the_command_that_installs_it(refused: Refused) -> None:
     assert "-m pip install --no-deps cc-vjepa2==0.0.3`" in refused("rollout")
 
 
@@ -85,21 +90,6 @@ def run(tmp_path: Path) -> Run:
         return content
 
     return run_benchmark
-
-
-@pytest.fixture
-def tiny_model(tmp_path: Path) -> str:
-    """The path of a checkpoint whose plans take hardly any time."""
-    model, path = build_world_model(TINY), tmp_path / "tiny.safetensors"
-    save_world_model(path, TINY, model.encoder.state_dict(), model.predictor.state_dict())
-    return str(path)
-
-
-@pytest.fixture
-def module(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
-    """Imports a file of `benchmarks/`."""
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    return importlib.import_module
 
 
 def a_problem(problems: ModuleType) -> Any:
@@ -134,7 +124,7 @@ def test_the_comparison_halves_batches_until_both_fit(
 
     monkeypatch.setattr(rollout, "published_rollout", with_room_for_two)
     options = argparse.Namespace(seed=0, repeats=1, limit=60.0, device="cpu")
-    row = rollout.compare(build_world_model(TINY), 3, 5, options)
+    row = rollout.compare(build_world_model(SMALL_MODEL), 3, 5, options)
     assert row["micro_batch"] == 2 and row["max_rel_error"] < 1e-4
     assert sizes == [5, 2, 2, 1, 2, 2, 1]  # refused; compared; timed
 
@@ -203,7 +193,7 @@ def test_quality_compares_presets_and_options(run: Run, tiny_model: str) -> None
 
 
 def test_plans_that_share_predictions_are_the_same(module: Callable[[str], ModuleType]) -> None:
-    problems, model = module("problems"), build_world_model(TINY)
+    problems, model = module("problems"), build_world_model(SMALL_MODEL)
     problem = a_problem(problems)
     memory, sizes = problems.OneStepMemory(model), []
     for steps in (3, 5, 5):
@@ -219,7 +209,7 @@ def test_plans_that_share_predictions_are_the_same(module: Callable[[str], Modul
 
 
 def test_plans_count_what_they_spent_and_not_what_they_might_have(module: Callable[[str], ModuleType]) -> None:
-    quality, model = module("bench_quality"), build_world_model(TINY)
+    quality, model = module("bench_quality"), build_world_model(SMALL_MODEL)
     setting = quality.Setting(Path("unused"), "cpu", torch.float32, 0)
     config = replace(PRESETS["cpu"], stop_spread=1.0)
     plan = quality._plan(setting, model, config, a_problem(module("problems")), 0)
