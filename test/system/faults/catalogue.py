@@ -10,7 +10,7 @@ from typing import Any
 from builtin_interfaces.msg import Time
 
 from support.fault_injector import Alteration, FaultInjector, shift_stamp
-from support.rig import limits
+from support.rig import LIMITS, limits
 
 JUMP = 0.5  # metres
 OLD = 10.0  # seconds
@@ -123,7 +123,7 @@ def frozen() -> Alteration:
     return alter
 
 
-IMAGE_TIMEOUT, POSE_TIMEOUT = 0.5, limits().pose_timeout
+IMAGE_TIMEOUT, POSE_TIMEOUT = LIMITS["image_timeout"], limits().pose_timeout
 
 STREAM_FAULTS = (
     StreamFault(
