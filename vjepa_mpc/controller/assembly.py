@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import logging
 import time
 from dataclasses import dataclass, replace
@@ -24,12 +25,12 @@ from vjepa_mpc.worldmodel import (
     VJEPAWorldModel,
     WorldModel,
     bundled_model_path,
-    check_world_model,
     choose_device,
     compile_rollouts,
     load_world_model,
     quantise,
     resolve_dtype,
+    try_world_model,
     tune_process,
 )
 
@@ -213,9 +214,21 @@ def _own_model(settings: ModelSettings) -> WorldModel:
         ) from error
     except AttributeError as error:
         raise ValueError(f"checkpoint={name!r}: the module {module} has no {function}") from error
+    if not _called_without_arguments(make):
+        raise ValueError(f"checkpoint={name!r} has to be a function or class that is called without arguments")
     model: WorldModel = make()
     try:
-        check_world_model(model)
+        try_world_model(model)
     except TypeError as error:
         raise ValueError(f"checkpoint={name!r}: {error}") from error
     return model
+
+
+def _called_without_arguments(make: Any) -> bool:
+    try:
+        inspect.signature(make).bind()
+    except TypeError:
+        return False
+    except ValueError:  # written in C, without a signature
+        pass
+    return True

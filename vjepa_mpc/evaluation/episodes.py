@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import TextIO
 
 import numpy as np
 
@@ -107,8 +106,8 @@ def _record(
 class _Progress:
     """A live line on a terminal, a line every tenth episode elsewhere."""
 
-    def __init__(self, name: str, total: int, stream: TextIO = sys.stderr) -> None:
-        self._name, self._total, self._stream = name, total, stream
+    def __init__(self, name: str, total: int) -> None:
+        self._name, self._total, self._stream = name, total, sys.stderr
         self._done = self._successes = 0
         self._started = time.monotonic()
 

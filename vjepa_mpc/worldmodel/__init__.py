@@ -16,6 +16,7 @@ from vjepa_mpc.worldmodel.speed import compile_rollouts
 from vjepa_mpc.worldmodel.speed.precision import resolve_dtype
 from vjepa_mpc.worldmodel.speed.quantised import QUANTISATIONS, UnsupportedPrecisionError, quantise
 from vjepa_mpc.worldmodel.speed.tuning import MOST_THREADS, choose_device, tune_process
+from vjepa_mpc.worldmodel.trial import try_world_model
 from vjepa_mpc.worldmodel.vjepa.config import (
     MODEL_CONFIGS,
     EncoderConfig,
@@ -62,5 +63,6 @@ __all__ = [
     "resolve_dtype",
     "save_encoder",
     "save_world_model",
+    "try_world_model",
     "tune_process",
 ]

@@ -1,7 +1,8 @@
 """What planning needs of a world model. Write your own by offering these; nothing has to be inherited.
 
 Shape letters: B images, S candidates, T observed frames, H predicted steps, N tokens of a frame, D features of a token.
-:class:`~vjepa_mpc.worldmodel.point_mass.PointMassWorldModel` is the smallest example.
+:class:`~vjepa_mpc.worldmodel.point_mass.PointMassWorldModel` is the smallest example, ``docs/own-world-model.md`` the
+guide, and :func:`~vjepa_mpc.worldmodel.trial.try_world_model` says what a model of your own does otherwise.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Rollout(Protocol):
         ...
 
     def reset(self) -> None:
-        """Go back to the observed context; the next :meth:`step` is the first one again."""
+        """Go back to the observed context; the next :meth:`step` is the first one again, with the same prediction."""
         ...
 
 
@@ -71,9 +72,9 @@ class WorldModel(Protocol):
         """Begin predicting from what has been observed.
 
         Args:
-            context: [N, D] latent of the newest frame, or [T, N, D] of the last T frames, oldest first.
-            pose: [7] measured pose at that frame, or [T, 7]: metres, extrinsic xyz Euler radians and closedness in the
-                robot base frame.
+            context: [N, D] latent of the newest frame, or [T, N, D] of the last T frames, oldest first; on ``device``.
+            pose: [7] measured pose at that frame, or [T, 7], on ``device``: metres, extrinsic xyz Euler radians and
+                closedness in the robot base frame.
             samples: the most candidates that one step may carry.
             horizon: the most steps between two resets.
             past_actions: [T - 1, 7] actions that led from each observed frame to the next; None with one frame.
