@@ -18,6 +18,7 @@ import common
 import torch
 from matplotlib.figure import Figure
 
+from vjepa_mpc.arguments import COUNT, whole
 from vjepa_mpc.exit_status import ExitStatus
 from vjepa_mpc.worldmodel import MODEL_CONFIGS, VJEPAWorldModel, build_world_model
 from vjepa_mpc.worldmodel.interface import Rollout
@@ -45,7 +46,7 @@ RANGES = {
 def main() -> ExitStatus:
     """Vary each size with the others fixed."""
     parser = common.arguments(__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--repeats", type=whole(1, COUNT), default=5)
     options = parser.parse_args()
     dtype = common.begin(options)
     measuring = (

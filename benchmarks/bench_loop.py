@@ -20,6 +20,7 @@ import common
 import numpy as np
 from matplotlib.figure import Figure
 
+from vjepa_mpc.arguments import COUNT, real, whole
 from vjepa_mpc.controller.step import Observation
 from vjepa_mpc.controller.visual_mpc import VisualMPC
 from vjepa_mpc.exit_status import ExitStatus
@@ -42,9 +43,9 @@ def main() -> ExitStatus:
         os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "OMP_WAIT_POLICY": "passive"})
     parser = common.arguments(__doc__.splitlines()[0])
     parser.add_argument("--preset", choices=sorted(PRESETS), default="cpu")
-    parser.add_argument("--deadline", type=float, default=0.25, help="seconds a plan may take")
-    parser.add_argument("--plans", type=int, default=120, help="for each condition")
-    parser.add_argument("--load", type=int, default=2, help="busy processes of the loaded condition")
+    parser.add_argument("--deadline", type=real(0.001, 3600.0), default=0.25, help="seconds a plan may take")
+    parser.add_argument("--plans", type=whole(1, COUNT), default=120, help="for each condition")
+    parser.add_argument("--load", type=whole(0, COUNT), default=2, help="busy processes of the loaded condition")
     options = parser.parse_args()
     dtype = common.begin(options)
     model = common.load_model(options, dtype)

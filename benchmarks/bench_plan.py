@@ -25,6 +25,7 @@ import torch
 from matplotlib.figure import Figure
 from published import published_plan, published_predictor
 
+from vjepa_mpc.arguments import COUNT, real, whole
 from vjepa_mpc.exit_status import ExitStatus
 from vjepa_mpc.planning import PRESETS, CEMConfig, CEMPlanner
 from vjepa_mpc.worldmodel import (
@@ -50,8 +51,10 @@ def main() -> ExitStatus:
     """Each preset in every variant, and where the time of one replan goes."""
     parser = common.arguments(__doc__.splitlines()[0])
     parser.add_argument("--presets", nargs="+", choices=sorted(PRESETS), default=list(PRESETS))
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--limit", type=float, default=10.0, help="seconds before a third turn or later ones")
+    parser.add_argument("--repeats", type=whole(1, COUNT), default=5)
+    parser.add_argument(
+        "--limit", type=real(0.0, 86400.0), default=10.0, help="seconds before a third turn or later ones"
+    )
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, help="default: eager on a CPU, all on a GPU")
     parser.add_argument(
         "--published",

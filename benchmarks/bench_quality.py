@@ -30,6 +30,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 from problems import OneStepMemory, Problem, held_out_problems, plan_for, reached_energy
 
+from vjepa_mpc.arguments import COUNT, whole
 from vjepa_mpc.evaluation.episodes import episode_generator, policy_runner
 from vjepa_mpc.evaluation.policies import EARLY, VisualPolicy
 from vjepa_mpc.evaluation.report import EpisodeRecord
@@ -104,14 +105,16 @@ class Plans:
 def main() -> ExitStatus:
     """Presets and options on all problems, presets in closed loop as well."""
     parser = common.arguments(__doc__.splitlines()[0])
-    parser.add_argument("--problems", type=int, default=200, help="planning problems")
+    parser.add_argument("--problems", type=whole(1, COUNT), default=200, help="planning problems")
     parser.add_argument("--presets", nargs="+", choices=sorted(PRESETS), default=["paper", "realtime", "cpu"])
     parser.add_argument("--reference", choices=sorted(PRESETS), default=REFERENCE, help="preset to compare with")
     parser.add_argument("--options", nargs="*", choices=list(OPTIONS), default=list(OPTIONS), help="regret curves")
     parser.add_argument("--changes", action="store_true", help="also the preset realtime with each choice changed")
-    parser.add_argument("--reach", type=int, help=f"episodes of reaching (default: {_by_preset(0)})")
-    parser.add_argument("--pick-place", type=int, help=f"episodes of picking and placing (default: {_by_preset(1)})")
-    parser.add_argument("--processes", type=int, default=2, help="with one CPU thread each")
+    parser.add_argument("--reach", type=whole(0, COUNT), help=f"episodes of reaching (default: {_by_preset(0)})")
+    parser.add_argument(
+        "--pick-place", type=whole(0, COUNT), help=f"episodes of picking and placing (default: {_by_preset(1)})"
+    )
+    parser.add_argument("--processes", type=whole(1, COUNT), default=2, help="with one CPU thread each")
     options = parser.parse_args()
     dtype = common.begin(options)
     setting = Setting(options.model or bundled_model_path(), options.device, dtype, options.seed)

@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from published import import_original, published_predictor, published_rollout
 from torch import Tensor
 
+from vjepa_mpc.arguments import COUNT, real, whole
 from vjepa_mpc.exit_status import ExitStatus
 from vjepa_mpc.planning import CEMConfig
 from vjepa_mpc.planning.compute.memory import choose_micro_batch
@@ -43,10 +44,14 @@ POSE = (0.5, 0.0, 0.3, math.pi - 0.1, 0.1, 0.2, 0.5)
 def main() -> ExitStatus:
     """Compare at each horizon and number of candidates."""
     parser = common.arguments(__doc__.splitlines()[0], dtype="float32")
-    parser.add_argument("--horizons", type=int, nargs="+", default=[1, 2, 4, 8])
-    parser.add_argument("--samples", type=int, nargs="+", help="candidates (default: 16 on a CPU, 64 256 800 on a GPU)")
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--limit", type=float, default=30.0, help="seconds before a third turn or later ones")
+    parser.add_argument("--horizons", type=whole(1, 64), nargs="+", default=[1, 2, 4, 8])
+    parser.add_argument(
+        "--samples", type=whole(1, COUNT), nargs="+", help="candidates (default: 16 on a CPU, 64 256 800 on a GPU)"
+    )
+    parser.add_argument("--repeats", type=whole(1, COUNT), default=3)
+    parser.add_argument(
+        "--limit", type=real(0.0, 86400.0), default=30.0, help="seconds before a third turn or later ones"
+    )
     options = parser.parse_args()
     import_original()  # what is missing is asked for before anything is measured
     dtype = common.begin(options)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from vjepa_mpc.arguments import COUNT, real, whole
 from vjepa_mpc.data.convert import convert
 from vjepa_mpc.data.dataset import MAX_BAD, Dataset, open_dataset
 from vjepa_mpc.data.errors import DataError
@@ -31,7 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_input(converting)
     converting.add_argument("output", type=Path, help="folder to make")
     converting.add_argument("--format", choices=WRITERS.names, required=True, help="format to write")
-    converting.add_argument("--fps", type=float, help="pictures a second, for LeRobot; by default as recorded")
+    converting.add_argument(
+        "--fps", type=real(0.1, 1000.0), help="pictures a second, for LeRobot; by default as recorded"
+    )
 
 
 def main(args: argparse.Namespace) -> int:
@@ -48,7 +51,7 @@ def main(args: argparse.Namespace) -> int:
 def _add_input(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", type=Path, help="file or folder of recordings")
     parser.add_argument("--mapping", type=Path, metavar="YAML", help="what is where in them: see docs/datasets.md")
-    parser.add_argument("--max-bad", type=int, default=MAX_BAD, help="so many episodes may be unusable")
+    parser.add_argument("--max-bad", type=whole(0, COUNT), default=MAX_BAD, help="so many episodes may be unusable")
 
 
 def _inspect(args: argparse.Namespace, dataset: Dataset) -> int:
@@ -63,8 +66,6 @@ def _inspect(args: argparse.Namespace, dataset: Dataset) -> int:
 
 
 def _convert(args: argparse.Namespace, dataset: Dataset) -> int:
-    if args.fps is not None and not 0 < args.fps <= 1000:
-        raise DataError(f"--fps {args.fps}: give the pictures a second, such as 15")
     count = convert(dataset, args.output, args.format, args.fps)
     left_out = f", {len(dataset.skipped)} skipped" if dataset.skipped else ""
     print(f"{args.output}: {count} episode(s) as {args.format}{left_out}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vjepa_mpc import options
+from vjepa_mpc.arguments import COUNT, SEED, whole
 from vjepa_mpc.controller import assembly
 from vjepa_mpc.controller.assembly import ModelSettings
 from vjepa_mpc.evaluation.policies import EARLY
@@ -30,18 +31,10 @@ def add_task_argument(parser: argparse.ArgumentParser, default: str | None = Non
 
 def add_episode_arguments(parser: argparse.ArgumentParser, episodes: int, what: str = "how many") -> None:
     """How many episodes, and which."""
-    parser.add_argument("--episodes", type=int, default=episodes, help=f"{what} (default: {episodes})")
-    parser.add_argument("--seed", type=int, default=0, help="which episodes; never ones that were trained on")
-
-
-def check_episodes(args: argparse.Namespace) -> None:
-    """Refuse numbers that no episodes can be drawn with.
-
-    Raises:
-        ValueError: the message names both.
-    """
-    if args.episodes < 1 or args.seed < 0:
-        raise ValueError(f"--episodes {args.episodes} --seed {args.seed}: need at least 1 episode and a seed from 0 on")
+    parser.add_argument("--episodes", type=whole(1, COUNT), default=episodes, help=f"{what} (default: {episodes})")
+    parser.add_argument(
+        "--seed", type=whole(0, SEED), default=0, help="which episodes; never ones that were trained on"
+    )
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:

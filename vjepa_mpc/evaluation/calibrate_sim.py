@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from vjepa_mpc.arguments import real
 from vjepa_mpc.calibration.calibrator import Calibrator
 from vjepa_mpc.calibration.explain import explain_moves, explaining_config
 from vjepa_mpc.calibration.fit import fit_rotation, mean_direction_error
 from vjepa_mpc.calibration.route import RouteSettings
 from vjepa_mpc.controller.step import Observation
-from vjepa_mpc.evaluation.arguments import add_episode_arguments, add_model_arguments, check_episodes, load_model
+from vjepa_mpc.evaluation.arguments import add_episode_arguments, add_model_arguments, load_model
 from vjepa_mpc.evaluation.episodes import policy_runner, run_all
 from vjepa_mpc.evaluation.policies import BUDGET_ONLY, VisualPolicy
 from vjepa_mpc.evaluation.report import summarise
@@ -39,7 +40,9 @@ BLOCK = np.array([0.60, -0.10])
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("--angles", type=float, nargs="+", default=[-40, -20, 0, 20, 40], help="camera turns, degrees")
+    parser.add_argument(
+        "--angles", type=real(-180.0, 180.0), nargs="+", default=[-40, -20, 0, 20, 40], help="camera turns, degrees"
+    )
     add_episode_arguments(parser, episodes=5, what="reach episodes, without and with")
     parser.add_argument("--out", type=Path, default=Path("results"), help=f"folder for {JSON_FILE} and {TABLE_FILE}")
     add_model_arguments(parser)
@@ -47,7 +50,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Run the command; returns the exit status: 0, whatever the figures say; 130 after Ctrl-C."""
-    check_episodes(args)
     for name in (TABLE_FILE, JSON_FILE):
         require_writable(args.out / name, "--out")
     path, world_model = load_model(args)

@@ -13,7 +13,6 @@ from vjepa_mpc.evaluation.arguments import (
     add_episode_arguments,
     add_model_arguments,
     add_task_argument,
-    check_episodes,
     early_endings,
     ending_options,
     load_model,
@@ -45,7 +44,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Run the command; returns the exit status."""
-    check_episodes(args)
     for name in (TABLE_FILE, JSON_FILE):
         require_writable(args.out / name, "--out")
     task = TASKS.part(args.task)

@@ -10,12 +10,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from vjepa_mpc.arguments import SEED, real, whole
 from vjepa_mpc.evaluation.arguments import (
     add_ending_arguments,
     add_episode_arguments,
     add_model_arguments,
     add_task_argument,
-    check_episodes,
     early_endings,
     ending_options,
     load_model,
@@ -49,9 +49,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="LOOK",
         help=f"how the scene looks, one or several: {', '.join(LOOKS)} (default: base, what the model was trained on)",
     )
-    parser.add_argument("--look-seed", type=int, default=0, help="which looks are drawn (default: 0)")
+    parser.add_argument("--look-seed", type=whole(0, SEED), default=0, help="which looks are drawn (default: 0)")
     parser.add_argument("--no-baselines", action="store_true", help="the model only")
-    parser.add_argument("--require", type=float, default=None, help="success rate below which the exit status is 1")
+    parser.add_argument(
+        "--require", type=real(0.0, 1.0), default=None, help="success rate below which the exit status is 1"
+    )
 
 
 def _epilog() -> str:
@@ -74,7 +76,6 @@ def _epilog() -> str:
 
 def main(args: argparse.Namespace) -> int:
     """Run the command; returns the exit status."""
-    check_episodes(args)
     if args.json is not None:
         require_writable(args.json, "--json")
     task = TASKS.part(args.task)

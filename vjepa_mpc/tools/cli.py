@@ -5,13 +5,13 @@ A sub-command's module is imported only when it is called, so that `vjepa-mpc --
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import sys
 from collections.abc import Sequence
 from types import ModuleType
 
 from vjepa_mpc import __version__, exit_status
+from vjepa_mpc.arguments import Parser
 from vjepa_mpc.exit_status import ExitStatus
 from vjepa_mpc.extras import install_hint
 
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str], chosen: str | None) -> int:
     # The sub-command's own options are added only to the parser that will use them: adding them means importing it.
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="vjepa-mpc",
         description="Visual model-predictive control with V-JEPA 2 world models: the tools outside ROS.",
         epilog=_EXIT_STATUS,

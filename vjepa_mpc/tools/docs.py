@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from vjepa_mpc.arguments import Parser
 from vjepa_mpc.options import Parameter, Plain, Section, sections
 from vjepa_mpc.ros.calibrate.parameters import CalibrationSettings
 from vjepa_mpc.ros.franka.parameters import DriverSettings
@@ -168,7 +168,7 @@ def differing() -> Iterator[str]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the files; or, with --check, exit status 1 when one differs."""
-    parser = argparse.ArgumentParser(prog="python -m vjepa_mpc.tools.docs", description=__doc__)
+    parser = Parser(prog="python -m vjepa_mpc.tools.docs", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; fail when a file differs")
     found = list(differing())
     if parser.parse_args(argv).check:

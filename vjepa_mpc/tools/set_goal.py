@@ -3,36 +3,65 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import rclpy
 from rclpy.client import Client
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
-from rclpy.task import Future
-from rclpy.utilities import remove_ros_args
 from sensor_msgs.msg import CompressedImage
 
+from vjepa_mpc.arguments import COUNT, Parser, real, whole
+from vjepa_mpc.exit_status import ExitStatus
+from vjepa_mpc.goals.gripper_intent import GripperIntent
 from vjepa_mpc.images import decode_image, read_image_bytes
 from vjepa_mpc.msg import PlanStatus
+from vjepa_mpc.ros.common import process
+from vjepa_mpc.ros.common.names import ros_name
+from vjepa_mpc.ros.parameters.arguments import NodeParameters
+from vjepa_mpc.ros.parameters.command_line import own_arguments
 from vjepa_mpc.srv import SetGoal
 
+NODE = NodeParameters("set_goal", lambda _: ())
 NOT_ACTIVE = "NOT_ACTIVE"  # of the planner's status
+
+
+class SignalledError(Exception):
+    """A signal came before the answer."""
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    result = argparse.ArgumentParser(prog="set_goal", description=__doc__)
+    result = Parser(prog="set_goal", description=__doc__)
     result.add_argument("images", nargs="*", help="goal images (PNG, JPEG), one a sub-goal, in order")
     result.add_argument("--current", action="store_true", help="take the camera's newest image as the goal")
-    result.add_argument("--steps", nargs="+", type=int, default=[], help="step budget of each sub-goal, or one for all")
-    result.add_argument("--gripper", nargs="+", default=[], help="free, open, closed or close_after:H; each or for all")
+    steps = "step budget of each sub-goal, or one for all"
+    result.add_argument("--steps", nargs="+", type=_steps, default=[], help=steps)
+    gripper = "free, open, closed or close_after:H; each or for all"
+    result.add_argument("--gripper", nargs="+", type=_gripper, default=[], help=gripper)
     result.add_argument("--remote", action="store_true", help="the images are files on the planner's machine")
-    result.add_argument("--node", default="planner_node", help="name of the planner node (default: %(default)s)")
-    result.add_argument("--timeout", type=float, default=10.0, help="seconds to wait for the planner and its answer")
+    name = "name of the planner node (default: %(default)s)"
+    result.add_argument("--node", type=ros_name, default="planner_node", help=name)
+    timeout = "seconds to wait for the planner and its answer"
+    result.add_argument("--timeout", type=real(0.0, 86400.0), default=10.0, help=timeout)
     return result
+
+
+def _steps(text: str) -> int:
+    if not text.isdigit():  # most likely the pictures
+        raise argparse.ArgumentTypeError(f"{text}: give whole numbers. Pictures stand before the options")
+    return whole(1, COUNT)(text)
+
+
+def _gripper(text: str) -> str:
+    try:
+        GripperIntent.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error}. Pictures stand before the options") from error
+    return text
 
 
 def make_request(arguments: argparse.Namespace) -> SetGoal.Request:
@@ -44,8 +73,6 @@ def make_request(arguments: argparse.Namespace) -> SetGoal.Request:
     """
     if bool(arguments.images) == arguments.current:
         raise ValueError("give goal images, or --current for the camera's newest image (not both)")
-    if any(steps < 1 for steps in arguments.steps):
-        raise ValueError(f"--steps {arguments.steps}: a sub-goal takes at least 1 step")
     request = SetGoal.Request(use_current_image=arguments.current, steps=arguments.steps, gripper=arguments.gripper)
     if arguments.remote:
         request.image_files = arguments.images
@@ -57,72 +84,83 @@ def make_request(arguments: argparse.Namespace) -> SetGoal.Request:
     return request
 
 
-def send(node: Node, name: str, request: SetGoal.Request, timeout: float) -> SetGoal.Response:
-    """Call the planner's service, once the planner is active.
+class SetGoalNode(Node):
+    """Asks the planner; `ask` is the whole job."""
 
-    Raises:
-        TimeoutError: there is no such planner, it is not configured, or no answer came.
-    """
-    wait_until_active(node, name, timeout)
-    client: Client[Any, Any] = node.create_client(SetGoal, f"{name}/set_goal")
-    if not client.wait_for_service(timeout):
-        raise TimeoutError(
-            f"no service {client.srv_name} within {timeout} s: is the planner running in this namespace?"
-        )
-    future = client.call_async(request)
-    rclpy.spin_until_future_complete(node, future, timeout_sec=timeout)
-    if not future.done():
-        raise TimeoutError(f"no answer from {client.srv_name} within {timeout} s: see the planner's log")
-    return future.result()
+    def __init__(self, arguments: argparse.Namespace, request: SetGoal.Request) -> None:
+        super().__init__("set_goal")
+        self._arguments, self._request = arguments, request
+        self._reason = ""
+        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        self._status = self.create_subscription(PlanStatus, f"{arguments.node}/status", self._on_status, latched)
 
+    def start(self) -> None:
+        """Nothing to start: the subscription is there."""
 
-def wait_until_active(node: Node, name: str, timeout: float) -> None:
-    """Wait for the planner to be active: inactive, it refuses goals. Ends at the timeout, too, for it to say why.
+    def stop(self) -> bool:
+        """Nothing to end."""
+        return True
 
-    Raises:
-        TimeoutError: no status came, which it publishes while it is configured.
-    """
-    seen: list[str] = []
-    active: Future[None] = Future()
+    def ask(self, stopping: threading.Event) -> int:
+        """Send the request once the planner is active, and print its answer; returns the exit status."""
+        try:
+            response = self._answer(stopping)
+        except TimeoutError as error:
+            print(f"set_goal: {error}", file=sys.stderr)
+            return ExitStatus.FAILED
+        except SignalledError:
+            print("set_goal: interrupted before the planner answered", file=sys.stderr)
+            return ExitStatus.INTERRUPTED
+        print(response.message if response.success else f"refused: {response.message}")
+        return ExitStatus.DONE if response.success else ExitStatus.FAILED
 
-    def on_status(status: PlanStatus) -> None:
-        seen.append(status.reason)
-        # Waiting brings no workspace; the planner's refusal says what to do.
-        if status.reason != NOT_ACTIVE and not active.done():
-            active.set_result(None)
+    def _answer(self, stopping: threading.Event) -> SetGoal.Response:
+        """The planner's answer.
 
-    latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-    status = node.create_subscription(PlanStatus, f"{name}/status", on_status, latched)
-    rclpy.spin_until_future_complete(node, active, timeout_sec=timeout)
-    if not seen:
-        topic = status.topic_name
-        raise TimeoutError(f"nothing on {topic} within {timeout} s: is the planner running there, and configured?")
-    node.destroy_subscription(status)
+        Raises:
+            TimeoutError: there is no such planner, it is not configured, or no answer came.
+            SignalledError: a signal came.
+        """
+        timeout = f"within {self._arguments.timeout:g} s"
+        # Inactive, it refuses goals; waiting may help. At the timeout, it is left to say why.
+        self._wait(lambda: self._reason not in ("", NOT_ACTIVE), stopping)
+        if not self._reason:
+            topic = self._status.topic_name
+            raise TimeoutError(f"nothing on {topic} {timeout}: is the planner running there, and configured?")
+        client: Client[Any, Any] = self.create_client(SetGoal, f"{self._arguments.node}/set_goal")
+        if not self._wait(client.service_is_ready, stopping):
+            raise TimeoutError(f"no service {client.srv_name} {timeout}: is the planner running in this namespace?")
+        future = client.call_async(self._request)
+        if not self._wait(future.done, stopping):
+            raise TimeoutError(f"no answer from {client.srv_name} {timeout}: see the planner's log")
+        return future.result()
+
+    def _wait(self, ready: Callable[[], bool], stopping: threading.Event) -> bool:
+        """Whether it came true within the timeout.
+
+        Raises:
+            SignalledError: a signal came before.
+        """
+        came = process.wait_until(ready, stopping, self._arguments.timeout)
+        if stopping.is_set():
+            raise SignalledError
+        return came
+
+    def _on_status(self, status: PlanStatus) -> None:
+        self._reason = status.reason
 
 
 def main(args: Sequence[str] | None = None) -> int:
     """Entry point of the executable ``set_goal``; exit status 0 when the goal was accepted."""
     argv = list(sys.argv if args is None else args)
-    arguments = parser().parse_args(remove_ros_args(argv)[1:])
     try:
+        arguments = own_arguments(parser(), argv)
         request = make_request(arguments)
     except ValueError as error:
         print(f"set_goal: {error}", file=sys.stderr)
-        return 2
-    rclpy.init(args=argv)
-    node = Node("set_goal")
-    try:
-        response = send(node, arguments.node, request, arguments.timeout)
-    except TimeoutError as error:
-        print(f"set_goal: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    finally:
-        node.destroy_node()
-        rclpy.try_shutdown()
-    print(response.message if response.success else f"refused: {response.message}")
-    return 0 if response.success else 1
+        return ExitStatus.MISUSED
+    make = functools.partial(SetGoalNode, arguments, request)
+    return process.run(make, NODE, argv, work=SetGoalNode.ask, own_options=True)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from typing import Any, TextIO
 
 import torch
 
+from vjepa_mpc.arguments import whole
 from vjepa_mpc.exit_status import ExitStatus
 from vjepa_mpc.files import WriteError, require_writable
 from vjepa_mpc.training.config import TrainConfig, load_config
@@ -46,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="data folder (default: OUT/data); what it lacks of the simulator's data is generated first",
     )
-    parser.add_argument("--threads", type=int, default=None, help="CPU threads (default: the recipe's)")
+    parser.add_argument("--threads", type=whole(1, 1024), default=None, help="CPU threads (default: the recipe's)")
     parser.add_argument("--fresh", action="store_true", help=f"start again although OUT has a {STATE_FILE}")
 
 

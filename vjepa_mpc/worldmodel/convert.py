@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import get_args
 
 import torch
 
+from vjepa_mpc.arguments import real, whole
 from vjepa_mpc.worldmodel.checkpoint import save_encoder, save_world_model
 from vjepa_mpc.worldmodel.checkpoints.errors import CheckpointError
 from vjepa_mpc.worldmodel.checkpoints.kinds import expanded
@@ -50,10 +50,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dtype", choices=list(_DTYPES), default="bfloat16", help="precision of the weights")
     parser.add_argument("--config", type=Path, help="upstream's YAML that the model was trained with")
     told = parser.add_argument_group("what the weights do not show", "Each goes before the same in --config.")
-    told.add_argument("--img-size", type=int, help="side of the pictures in pixels")
-    told.add_argument("--encoder-heads", type=int, help="attention heads of the encoder")
-    told.add_argument("--pred-heads", type=int, help="attention heads of the predictor")
-    told.add_argument("--seconds-a-step", type=float, help="time between the frames that it was trained with")
+    told.add_argument("--img-size", type=whole(1, 65536), help="side of the pictures in pixels")
+    told.add_argument("--encoder-heads", type=whole(1, 65536), help="attention heads of the encoder")
+    told.add_argument("--pred-heads", type=whole(1, 65536), help="attention heads of the predictor")
+    told.add_argument(
+        "--seconds-a-step", type=real(0.001, 3600.0), help="time between the frames that it was trained with"
+    )
     told.add_argument("--crop", choices=get_args(Crop), help="how its training pictures were cropped")
     told.add_argument(
         "--frame-as", choices=get_args(FrameAs), help="how V-JEPA 2.1 is shown a picture (default: image)"
@@ -97,9 +99,6 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _told(args: argparse.Namespace) -> Told:
-    seconds = args.seconds_a_step
-    if seconds is not None and not 0 < seconds < math.inf:
-        raise CheckpointError(f"--seconds-a-step {seconds} is no time between two frames: give seconds, such as 0.25")
     given = Told(
         img_size=args.img_size,
         encoder_heads=args.encoder_heads,

@@ -17,16 +17,20 @@ TIMEOUT = 10.0  # seconds
 
 
 class Nodes:
-    """Makes nodes, all in one domain of their own; see :func:`nodes`."""
+    """Makes nodes, all in one domain of their own; see :func:`nodes`.
+
+    Attributes:
+        domain: ROS domain id.
+    """
 
     def __init__(self) -> None:
-        self._domain = DomainLease().domain_id
+        self.domain = DomainLease().domain_id
         self._nodes: dict[Node, SingleThreadedExecutor] = {}
 
     def __call__(self, name: str, *arguments: str) -> Node:
         """A node, with arguments in ROS's own notation, such as "-r", "a:=b"."""
         context = Context()
-        rclpy.init(context=context, domain_id=self._domain)
+        rclpy.init(context=context, domain_id=self.domain)
         node = Node(name, context=context, cli_args=["--ros-args", *arguments])
         self._nodes[node] = SingleThreadedExecutor(context=context)
         self._nodes[node].add_node(node)

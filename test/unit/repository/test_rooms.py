@@ -10,7 +10,7 @@ import pytest
 
 from support.source import GENERATED, PACKAGE, ROOT, definitions, imports, module_name, python_files
 
-NUMBERS = ("geometry", "images", "options", "registry", "exit_status", "extras", "files")
+NUMBERS = ("geometry", "arguments", "images", "options", "registry", "exit_status", "extras", "files")
 MODELS = (
     *("worldmodel", "worldmodel.checkpoints", "worldmodel.speed", "worldmodel.vjepa"),
     *("worldmodel.interface", "worldmodel.preprocess"),
@@ -67,6 +67,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "worldmodel.preprocess": NUMBERS,
     "control": ("geometry",),  # the former home of poses, for one release
     "geometry": ("options", "registry"),
+    "arguments": (),
     "images": (),
     "registry": ("options",),
     "options": (),

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar, cast
 
@@ -19,10 +20,11 @@ from vjepa_mpc.exit_status import ExitStatus
 from vjepa_mpc.ros.common import executable
 from vjepa_mpc.ros.common.launch_watch import end_with_launch
 from vjepa_mpc.ros.parameters.arguments import NodeParameters, checked
-from vjepa_mpc.ros.parameters.command_line import asks_for_help, check_command_line, help_text
+from vjepa_mpc.ros.parameters.command_line import asks_for_help, check_command_line, help_text, ros_words
 from vjepa_mpc.ros.parameters.live import ParameterError
 
 STOP_TIMEOUT = 3.0  # seconds for a callback that is under way
+LOOK_PERIOD = 0.02  # seconds between looks at what is waited for
 
 
 class Runnable(Protocol):
@@ -107,7 +109,7 @@ def run(
     try:
         check_command_line(argv[1:], own_options=own_options)
         with checked(argv, parameters) as given:
-            rclpy.init(args=given, signal_handler_options=SignalHandlerOptions.NO)
+            _begin_ros(given)
         node = make_node()
     except ParameterError as error:
         print(f"cannot start: {error}", file=sys.stderr)
@@ -141,6 +143,22 @@ def run(
         sys.stderr.flush()
         os._exit(ExitStatus.FAILED if failures else status)
     return ExitStatus.FAILED if failures else status
+
+
+def _begin_ros(arguments: Sequence[str]) -> None:
+    try:
+        rclpy.init(args=list(arguments), signal_handler_options=SignalHandlerOptions.NO)
+    except RuntimeError as error:  # an RCLError, e.g. of an enclave that there is not
+        raise ParameterError(ros_words(error)) from error
+
+
+def wait_until(ready: Callable[[], bool], stopping: threading.Event, timeout: float) -> bool:
+    """Wait on the main thread for what callbacks bring; False at the timeout in seconds, or when a signal came."""
+    deadline = time.monotonic() + timeout
+    while not ready():
+        if time.monotonic() > deadline or stopping.wait(LOOK_PERIOD):
+            return False
+    return True
 
 
 def _spin(executor: SingleThreadedExecutor, stopping: threading.Event, failures: list[Exception]) -> None:

@@ -104,6 +104,15 @@ def _split(arguments: Sequence[str]) -> tuple[list[tuple[str, str]], list[str]]:
     return options, rest
 
 
+def without_parameters(arguments: Sequence[str]) -> list[str]:
+    """The arguments but for those that give parameters.
+
+    Raises:
+        ParameterError: an option without its value.
+    """
+    return _split(arguments)[1]
+
+
 _REMAPPING = ("-r", "--remap")
 _OPTIONS = {
     "-p": "NAME:=VALUE",

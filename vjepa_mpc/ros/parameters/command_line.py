@@ -5,11 +5,15 @@ ROS itself passes over words that it does not know, so that a misspelt option wo
 
 from __future__ import annotations
 
+import argparse
 import difflib
+import re
 from collections.abc import Sequence
 
+from rclpy.utilities import remove_ros_args
+
 from vjepa_mpc.options import Parameter
-from vjepa_mpc.ros.parameters.arguments import NodeParameters
+from vjepa_mpc.ros.parameters.arguments import NodeParameters, without_parameters
 from vjepa_mpc.ros.parameters.conversion import spelled
 from vjepa_mpc.ros.parameters.live import ParameterError
 
@@ -75,6 +79,26 @@ def check_command_line(arguments: Sequence[str], *, own_options: bool = False) -
             near = difflib.get_close_matches(argument, known, n=1)
             hint = f"did you mean {near[0]}?" if near else f"ROS's options are {', '.join(known)}"
             raise ParameterError(f"{argument}: there is no such option after --ros-args; {hint}")
+    try:
+        remove_ros_args(["", *without_parameters(arguments)])
+    except RuntimeError as error:  # an RCLError: a misspelt renaming or log level
+        raise ParameterError(ros_words(error)) from error
+
+
+def own_arguments(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.Namespace:
+    """What a node's own options say, which stand outside of ``--ros-args``; ends the process where they are wrong.
+
+    Raises:
+        ParameterError: see :func:`check_command_line`.
+    """
+    check_command_line(argv[1:], own_options=True)
+    return parser.parse_args(_parted(argv[1:])[0])
+
+
+def ros_words(error: RuntimeError) -> str:
+    """Why ROS refuses a command line, without the places in ROS's code."""
+    why = str(error).rpartition("Failed to parse ROS arguments: ")[2]
+    return f"ROS cannot use the command line: {re.sub(', at [^ ,]+:[0-9]+', '', why)}"
 
 
 def _parted(arguments: Sequence[str]) -> tuple[list[str], list[str]]:

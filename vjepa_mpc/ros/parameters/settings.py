@@ -23,6 +23,7 @@ from vjepa_mpc.motion.arm import MotionSettings
 from vjepa_mpc.options import Parameter, build, group, option
 from vjepa_mpc.planning import PRESETS, AgreementBounds, CEMConfig
 from vjepa_mpc.registry import PartOptions
+from vjepa_mpc.ros.common.names import check_name
 from vjepa_mpc.ros.outputs.arm import OUTPUTS
 from vjepa_mpc.ros.outputs.gripper import GRIPPER_OUTPUTS
 from vjepa_mpc.ros.parameters.planner_source import PlannerSource
@@ -41,7 +42,7 @@ class Topics(InputTopics):
     """Names before remapping. Only a topic that is empty by default may be empty: then nobody is asked.
 
     Raises:
-        ValueError: another one is empty.
+        ValueError: another one is empty, or one is no name that ROS allows.
     """
 
     target: str = option("target_pose", "Topic that set-points are published on, of the type that output says.")
@@ -51,8 +52,11 @@ class Topics(InputTopics):
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            if not getattr(self, field.name) and field.default:
+            name = getattr(self, field.name)
+            if not name and field.default:
                 raise ValueError(f"topics.{field.name}='': give a topic name")
+            if name:
+                check_name(name, f"topics.{field.name}: ")
 
 
 class _Endings:

@@ -19,13 +19,13 @@ import time
 from collections.abc import Sequence
 
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
-from rclpy.utilities import remove_ros_args
 
+from vjepa_mpc.arguments import Parser, real
 from vjepa_mpc.exit_status import ExitStatus
 from vjepa_mpc.ros.common import process
 from vjepa_mpc.ros.common.launch_watch import environment
 from vjepa_mpc.ros.parameters.arguments import NodeParameters
-from vjepa_mpc.ros.parameters.command_line import check_command_line
+from vjepa_mpc.ros.parameters.command_line import own_arguments
 from vjepa_mpc.ros.parameters.live import ParameterError
 from vjepa_mpc.ros.parameters.planner import known
 from vjepa_mpc.ros.planner.node import PlannerNode
@@ -40,21 +40,16 @@ MOVING = (State.PLANNING, State.EXECUTING)
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    result = argparse.ArgumentParser(
+    result = Parser(
         prog="play",
         description=__doc__.partition("\n")[0],
         epilog="The planner's parameters follow after --ros-args, such as its robot profile and the workspace box.",
     )
-    result.add_argument("--minutes", type=_minutes, default=10.0, help="how long the arm moves (default: %(default)g)")
+    result.add_argument(
+        "--minutes", type=real(0.001, 1e5), default=10.0, help="how long the arm moves (default: %(default)g)"
+    )
     result.add_argument("--record", default="", metavar="DIR", help="folder for recordings (default: none is made)")
     return result
-
-
-def _minutes(text: str) -> float:
-    value = float(text)
-    if not 0.0 < value < 1e5:
-        raise argparse.ArgumentTypeError(f"{text}: give a number of minutes above 0")
-    return value
 
 
 class PlayNode(PlannerNode):
@@ -119,13 +114,12 @@ class PlayNode(PlannerNode):
 
     def _heard(self, recorder: subprocess.Popen[bytes], stopping: threading.Event) -> bool:
         """Wait until the recorder is there."""
-        deadline = time.monotonic() + RECORDER_TIMEOUT
-        while recorder.poll() is None and time.monotonic() < deadline:
-            if (self._recorder_name, self.get_namespace()) in self.get_node_names_and_namespaces():
-                return True
-            if stopping.wait(LOOK_PERIOD):
-                break
-        return False
+
+        def there() -> bool:
+            return (self._recorder_name, self.get_namespace()) in self.get_node_names_and_namespaces()
+
+        process.wait_until(lambda: there() or recorder.poll() is not None, stopping, RECORDER_TIMEOUT)
+        return recorder.poll() is None and not stopping.is_set() and there()
 
     @property
     def _recorder_name(self) -> str:
@@ -156,11 +150,10 @@ def main(args: Sequence[str] | None = None) -> int:
     """Entry point of the executable ``play``."""
     argv = list(sys.argv if args is None else args)
     try:
-        check_command_line(argv[1:], own_options=True)
+        arguments = own_arguments(parser(), argv)
     except ParameterError as error:
         print(f"play: {error}", file=sys.stderr)
         return ExitStatus.MISUSED
-    arguments = parser().parse_args(remove_ros_args(argv)[1:])
     given = [*argv, "--ros-args", "-p", "controller:=play"]  # last, because config/planner.yaml states another one
     return process.run(lambda: PlayNode(arguments), NODE, given, work=PlayNode.play, own_options=True)
 

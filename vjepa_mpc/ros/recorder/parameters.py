@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vjepa_mpc.options import build, check_options, option, parameters
+from vjepa_mpc.ros.common.names import check_name
 from vjepa_mpc.ros.parameters.arguments import NodeParameters
 from vjepa_mpc.ros.parameters.live import Values
 
@@ -53,6 +54,9 @@ class RecorderSettings:
         check_options(self)
         if not self.folder:
             raise ValueError("folder='': give the folder that bags are written into")
+        check_name(self.planner, "planner: ")
+        for name in self.further_topics:
+            check_name(name, "also: ")
 
     @property
     def path(self) -> Path:

@@ -12,7 +12,6 @@ import os
 import shlex
 import sys
 import threading
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,15 +20,16 @@ from ament_index_python.packages import get_package_share_directory
 from geometry_msgs.msg import PoseStamped
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from rclpy.utilities import remove_ros_args
 
+from vjepa_mpc.arguments import Parser, real
 from vjepa_mpc.exit_status import ExitStatus
 from vjepa_mpc.files import require_writable
 from vjepa_mpc.ros.common import process
 from vjepa_mpc.ros.common.conversions import position_of
+from vjepa_mpc.ros.common.names import ros_name
 from vjepa_mpc.ros.launching.files import robot_profile
 from vjepa_mpc.ros.parameters.arguments import NodeParameters
-from vjepa_mpc.ros.parameters.command_line import check_command_line
+from vjepa_mpc.ros.parameters.command_line import own_arguments
 from vjepa_mpc.ros.parameters.yaml_text import read_parameter_file
 from vjepa_mpc.ros.teach_workspace.box import MeasuredBox, write_box
 
@@ -41,12 +41,14 @@ WARNING_PERIOD = 2.0  # seconds
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    result = argparse.ArgumentParser(prog="teach_workspace", description=__doc__.partition("\n")[0])
+    result = Parser(prog="teach_workspace", description=__doc__.partition("\n")[0])
     result.add_argument("--robot", default="", help="robot profile that names topic and frame: a name or a YAML file")
-    result.add_argument("--pose-topic", default="", help="topic of the measured pose (default: the profile's)")
+    result.add_argument(
+        "--pose-topic", type=ros_name, default=None, help="topic of the measured pose (default: the profile's)"
+    )
     result.add_argument("--frame", default="", help="robot base frame (default: the profile's, else the poses' own)")
     result.add_argument("--output", default="workspace.yaml", help="file to write (default: %(default)s)")
-    result.add_argument("--timeout", type=float, default=10.0, help="seconds to wait for the first pose")
+    result.add_argument("--timeout", type=real(0.0, 86400.0), default=10.0, help="seconds to wait for the first pose")
     return result
 
 
@@ -110,15 +112,11 @@ class TeachWorkspaceNode(Node):
         return self._write()
 
     def _wait_for_pose(self, stopping: threading.Event) -> bool:
-        deadline = time.monotonic() + self._arguments.timeout
-        while not self._heard:
-            if stopping.wait(0.05) and not self._heard:
-                print("interrupted before a pose came; nothing was written", file=sys.stderr)
-                return False
-            if time.monotonic() > deadline:
-                print(self._silence(), file=sys.stderr)
-                return False
-        return True
+        if process.wait_until(lambda: self._heard, stopping, self._arguments.timeout):
+            return True
+        interrupted = "interrupted before a pose came; nothing was written"
+        print(interrupted if stopping.is_set() else self._silence(), file=sys.stderr)
+        return False
 
     def _silence(self) -> str:
         topic = self._subscription.topic_name
@@ -147,8 +145,7 @@ def main(args: Sequence[str] | None = None) -> int:
     """Entry point of the executable ``teach_workspace``."""
     argv = list(sys.argv if args is None else args)
     try:
-        check_command_line(argv[1:], own_options=True)
-        arguments = with_profile(parser().parse_args(remove_ros_args(argv)[1:]))
+        arguments = with_profile(own_arguments(parser(), argv))
         require_writable(Path(arguments.output), "--output")
     except (FileNotFoundError, ValueError) as error:
         print(f"teach_workspace: {error}", file=sys.stderr)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from vjepa_mpc.arguments import COUNT, SEED, Parser, real, whole
 from vjepa_mpc.evaluation.arguments import add_task_argument
 from vjepa_mpc.exit_status import ExitStatus
 from vjepa_mpc.registry import PartError
@@ -32,12 +33,12 @@ REQUIRED_RATE = 0.8
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    result = argparse.ArgumentParser(
-        prog="demo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    result = Parser(prog="demo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_task_argument(result, default="pick_place")
-    result.add_argument("--episodes", type=int, help=f"how many (default: {OTHER_EPISODES}, with pick_place 3)")
-    result.add_argument("--seed", type=int, default=0, help="which starts and goals")
+    result.add_argument(
+        "--episodes", type=whole(1, COUNT), help=f"how many (default: {OTHER_EPISODES}, with pick_place 3)"
+    )
+    result.add_argument("--seed", type=whole(0, SEED), default=0, help="which starts and goals")
     result.add_argument("--arm", choices=ARMS, default="sim", help="what moves the simulated arm")
     result.add_argument(
         "--execution", choices=EXECUTION_MODES, default=EXECUTION_MODES[0], help="plan at rest or in motion"
@@ -45,10 +46,10 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--record", action="store_true", help="record each episode, as a rosbag2 below --out")
     result.add_argument("--checkpoint", default="", help="world model (default: the bundled one)")
     result.add_argument(
-        "--require", type=float, default=REQUIRED_RATE, help="share that must succeed for exit status 0"
+        "--require", type=real(0.0, 1.0), default=REQUIRED_RATE, help="share that must succeed for exit status 0"
     )
     result.add_argument("--out", type=Path, default=Path("results/demo"), help="folder of video, plot and results.json")
-    result.add_argument("--domain", type=int, default=None, help="ROS domain id (default: a free one)")
+    result.add_argument("--domain", type=whole(0, 232), default=None, help="ROS domain id (default: a free one)")
     return result
 
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from vjepa_mpc import __version__
+from vjepa_mpc.arguments import COUNT, real, whole
 from vjepa_mpc.training.post_training.checkpoints import Checkpoints
 from vjepa_mpc.training.post_training.config import PostTrainingError
 from vjepa_mpc.training.post_training.latents.cache import LatentCache
@@ -51,11 +52,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="change a setting of the recipe"
     )
-    parser.add_argument("--seconds-a-step", type=float, help="time between a clip's frames (default: the recipe's)")
+    parser.add_argument(
+        "--seconds-a-step", type=real(0.001, 60.0), help="time between a clip's frames (default: the recipe's)"
+    )
     parser.add_argument("--crop", choices=get_args(Crop), help="how images are cropped (default: the recipe's)")
-    parser.add_argument("--save-every", type=int, help="steps that a killed run loses at most (default: the recipe's)")
+    parser.add_argument(
+        "--save-every", type=whole(1, COUNT), help="steps that a killed run loses at most (default: the recipe's)"
+    )
     parser.add_argument("--cache", type=Path, help="folder of encoded frames (default: OUT/latents)")
-    parser.add_argument("--max-bad", type=int, default=10, help="unreadable episodes that are skipped")
+    parser.add_argument("--max-bad", type=whole(0, COUNT), default=10, help="unreadable episodes that are skipped")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: a GPU where there is one")
     parser.add_argument("--fsdp", action="store_true", help="split the predictor over the ranks of torchrun")
     parser.add_argument("--dtype", choices=list(_DTYPES), default="float16", help="precision of the written weights")
