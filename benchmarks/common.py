@@ -19,7 +19,7 @@ import torch
 from matplotlib.figure import Figure
 
 from vjepa_mpc import exit_status
-from vjepa_mpc.arguments import COUNT, SEED, Parser, whole
+from vjepa_mpc.arguments import COUNT, SEED, Parser, local_path, whole
 from vjepa_mpc.exit_status import ExitStatus, interruption
 from vjepa_mpc.files import replacing, require_writable, write_text
 from vjepa_mpc.worldmodel import (
@@ -41,12 +41,12 @@ Measured = TypeVar("Measured")
 def arguments(description: str, dtype: str = "auto") -> argparse.ArgumentParser:
     """The options that every benchmark has."""
     parser = Parser(description=description)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results here, with a table beside")
+    parser.add_argument("--json", type=local_path, metavar="FILE", help="write the results here, with a table beside")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--dtype", default=dtype, help=f"auto, float32, bfloat16 or float16 (default: {dtype})")
     parser.add_argument("--threads", type=whole(0, COUNT), default=0, help="CPU threads (default: PyTorch's choice)")
     parser.add_argument("--seed", type=whole(0, SEED), default=0)
-    parser.add_argument("--model", type=Path, help="checkpoint where one is needed (default: the bundled model)")
+    parser.add_argument("--model", type=local_path, help="checkpoint where one is needed (default: the bundled model)")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""Command lines: what is wrong with one is told in one line, and numbers are checked as they are read.
+"""Command lines: what is wrong with one is told in one line, and numbers and paths are checked as they are read.
 
 ``parser.add_argument("--seed", type=whole(0, SEED))``
 """
@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
+
+from vjepa_mpc.files import expanded
 
 SEED = 2**32 - 1
 """The highest seed."""
@@ -51,3 +54,11 @@ def real(low: float, high: float) -> Callable[[str], float]:
         return value
 
     return read
+
+
+def local_path(text: str) -> Path:
+    """Reads a path with ``~`` as the home folder, which a shell leaves alone in ``--out=~/x``."""
+    try:
+        return expanded(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and outputs that are tried before the work that fills them."""
+"""Files that are written whole or not at all, outputs that are tried before the work that fills them, and ``~``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,18 @@ from pathlib import Path
 
 class WriteError(OSError):
     """A file could not be written; what was there before is still there. The message says why."""
+
+
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """The path with ``~`` as the home folder: a shell does not do that after ``:=`` or ``=``, nor in a file.
+
+    Raises:
+        ValueError: there is no such user.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"{path}: ~ stands for no home folder here: give the whole path") from error
 
 
 @contextmanager

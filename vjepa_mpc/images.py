@@ -15,6 +15,8 @@ import numpy as np
 from PIL import Image as PillowImage
 from PIL import UnidentifiedImageError
 
+from vjepa_mpc.files import expanded
+
 # Goal pictures and camera frames are a few megapixels at most; what is beyond these limits is a mistake or an attack,
 # and is refused before it is decoded.
 MAX_BYTES = 64 * 2**20
@@ -120,8 +122,9 @@ def read_image_bytes(path: str | Path) -> bytes:
 
     Raises:
         ImageError: missing, not a regular file, unreadable, or too large.
+        ValueError: ``~`` stands for no home folder.
     """
-    file = Path(path)
+    file = expanded(path)
     if not file.is_file():
         what = "is not a regular file" if file.exists() else "does not exist"
         raise ImageError(f"image file {file} {what} on this machine: give the full path of a PNG or JPEG")

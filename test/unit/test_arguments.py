@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+from pathlib import Path
 
 import pytest
 
 from support.source import ROOT, python_files, tree
-from vjepa_mpc.arguments import Parser, real, whole
+from vjepa_mpc.arguments import Parser, local_path, real, whole
 from vjepa_mpc.tools import cli
 
 FOLDERS = ("vjepa_mpc", "benchmarks", "scripts", "examples")
@@ -35,6 +36,15 @@ def test_a_number_out_of_range_is_one_line(text: str, capsys: pytest.CaptureFixt
     assert f"argument --timeout: {text}: give a number from 0 to 60;" in refusal(capsys, f"--timeout={text}")
 
 
+def test_home_is_expanded_where_the_shell_leaves_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    parser = Parser()
+    parser.add_argument("--out", type=local_path)
+    assert parser.parse_args(["--out=~/results"]).out == tmp_path / "results"
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--out=~nobody-of-this-name/results"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -59,14 +69,14 @@ def test_the_commands_refuse_such_numbers(arguments: list[str], says: str, capsy
     assert line.startswith("vjepa-mpc") and says in line
 
 
-def test_no_command_line_takes_numbers_unchecked() -> None:
-    """int and float take any number, and float takes NaN."""
+def test_no_command_line_takes_numbers_or_paths_unchecked() -> None:
+    """int and float take any number, float takes NaN, and Path leaves ~ as it is."""
     unchecked = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for path in python_files(*FOLDERS)
         for node in ast.walk(tree(path))
         if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "add_argument"
         for keyword in node.keywords
-        if keyword.arg == "type" and getattr(keyword.value, "id", "") in ("int", "float")
+        if keyword.arg == "type" and getattr(keyword.value, "id", "") in ("int", "float", "Path")
     ]
     assert not unchecked

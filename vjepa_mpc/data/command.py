@@ -8,10 +8,9 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from vjepa_mpc.arguments import COUNT, real, whole
+from vjepa_mpc.arguments import COUNT, local_path, real, whole
 from vjepa_mpc.data.convert import convert
 from vjepa_mpc.data.dataset import MAX_BAD, Dataset, open_dataset
 from vjepa_mpc.data.errors import DataError
@@ -27,10 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     looking = actions.add_parser("inspect", help="look recordings over: table, contact sheet, and what looks wrong")
     _add_input(looking)
     looking.add_argument("--json", action="store_true", help="print all of it as JSON")
-    looking.add_argument("--sheet", type=Path, metavar="PNG", help="write a contact sheet of the episodes")
+    looking.add_argument("--sheet", type=local_path, metavar="PNG", help="write a contact sheet of the episodes")
     converting = actions.add_parser("convert", help="write recordings in another format")
     _add_input(converting)
-    converting.add_argument("output", type=Path, help="folder to make")
+    converting.add_argument("output", type=local_path, help="folder to make")
     converting.add_argument("--format", choices=WRITERS.names, required=True, help="format to write")
     converting.add_argument(
         "--fps", type=real(0.1, 1000.0), help="pictures a second, for LeRobot; by default as recorded"
@@ -49,8 +48,10 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _add_input(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("path", type=Path, help="file or folder of recordings")
-    parser.add_argument("--mapping", type=Path, metavar="YAML", help="what is where in them: see docs/datasets.md")
+    parser.add_argument("path", type=local_path, help="file or folder of recordings")
+    parser.add_argument(
+        "--mapping", type=local_path, metavar="YAML", help="what is where in them: see docs/datasets.md"
+    )
     parser.add_argument("--max-bad", type=whole(0, COUNT), default=MAX_BAD, help="so many episodes may be unusable")
 
 

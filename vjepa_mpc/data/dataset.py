@@ -14,6 +14,7 @@ from vjepa_mpc.data.errors import DataError, DataWarning, listed
 from vjepa_mpc.data.mapping import DataMapping, read_mapping
 from vjepa_mpc.data.reader import Source
 from vjepa_mpc.data.readers import READERS
+from vjepa_mpc.files import expanded
 
 MAX_BAD = 10
 
@@ -73,7 +74,7 @@ def open_dataset(
     Raises:
         DataError: nothing usable is there, more than ``max_bad`` episodes are unusable, or the mapping is wrong.
     """
-    place = Path(path).expanduser()
+    place = expanded(path)
     robot = read_mapping(mapping)
     name = robot.format or recognise(place)
     if not place.exists():

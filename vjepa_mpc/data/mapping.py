@@ -9,12 +9,12 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from vjepa_mpc.data.errors import DataError, listed
+from vjepa_mpc.files import expanded
 from vjepa_mpc.options import build, check_options, option, parameters
 
 NO_GRIPPER = "none"
@@ -197,7 +197,7 @@ def _numbers(values: Mapping[str, Any]) -> dict[str, Any]:
 def _values(mapping: Mapping[str, Any] | str | PathLike[str]) -> tuple[Mapping[str, Any], str]:
     if isinstance(mapping, Mapping):
         return mapping, "the mapping"
-    path = Path(mapping).expanduser()
+    path = expanded(mapping)
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vjepa_mpc import options
-from vjepa_mpc.arguments import COUNT, SEED, whole
+from vjepa_mpc.arguments import COUNT, SEED, local_path, whole
 from vjepa_mpc.controller import assembly
 from vjepa_mpc.controller.assembly import ModelSettings
 from vjepa_mpc.evaluation.policies import EARLY
@@ -41,7 +41,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Which world model plans, and how."""
     parser.add_argument(
         "--model",
-        type=Path,
+        type=local_path,
         default=None,
         help="checkpoint, or package.module:function that returns a world model (default: the bundled model)",
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from vjepa_mpc.arguments import real
+from vjepa_mpc.arguments import local_path, real
 from vjepa_mpc.calibration.calibrator import Calibrator
 from vjepa_mpc.calibration.explain import explain_moves, explaining_config
 from vjepa_mpc.calibration.fit import fit_rotation, mean_direction_error
@@ -44,7 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--angles", type=real(-180.0, 180.0), nargs="+", default=[-40, -20, 0, 20, 40], help="camera turns, degrees"
     )
     add_episode_arguments(parser, episodes=5, what="reach episodes, without and with")
-    parser.add_argument("--out", type=Path, default=Path("results"), help=f"folder for {JSON_FILE} and {TABLE_FILE}")
+    parser.add_argument(
+        "--out", type=local_path, default=Path("results"), help=f"folder for {JSON_FILE} and {TABLE_FILE}"
+    )
     add_model_arguments(parser)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from vjepa_mpc.arguments import local_path
 from vjepa_mpc.evaluation.arguments import (
     add_ending_arguments,
     add_episode_arguments,
@@ -37,7 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_task_argument(parser, default="pick_place")
     add_episode_arguments(parser, episodes=20)
-    parser.add_argument("--out", type=Path, default=Path("results"), help=f"folder for {JSON_FILE} and {TABLE_FILE}")
+    parser.add_argument(
+        "--out", type=local_path, default=Path("results"), help=f"folder for {JSON_FILE} and {TABLE_FILE}"
+    )
     add_model_arguments(parser)
     add_ending_arguments(parser)
 

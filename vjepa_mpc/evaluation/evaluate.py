@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from vjepa_mpc.arguments import SEED, real, whole
+from vjepa_mpc.arguments import SEED, local_path, real, whole
 from vjepa_mpc.evaluation.arguments import (
     add_ending_arguments,
     add_episode_arguments,
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _epilog()
     add_task_argument(parser)
     add_episode_arguments(parser, episodes=20)
-    parser.add_argument("--json", type=Path, default=None, help="write summary and episodes to this file")
+    parser.add_argument("--json", type=local_path, default=None, help="write summary and episodes to this file")
     add_model_arguments(parser)
     parser.add_argument("--ends", choices=("budget", "early"), default="budget", help="what ends sub-goals")
     add_ending_arguments(parser)

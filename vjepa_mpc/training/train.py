@@ -13,7 +13,7 @@ from typing import Any, TextIO
 
 import torch
 
-from vjepa_mpc.arguments import whole
+from vjepa_mpc.arguments import local_path, whole
 from vjepa_mpc.exit_status import ExitStatus
 from vjepa_mpc.files import WriteError, require_writable
 from vjepa_mpc.training.config import TrainConfig, load_config
@@ -37,13 +37,18 @@ _GO_ON = "the same command goes on from here"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("--config", type=Path, default=None, help=f"recipe (default: the bundled model's, {RECIPE})")
     parser.add_argument(
-        "--out", type=Path, required=True, help=f"folder for {MODEL_FILE}, {LOG_FILE} and {STATE_FILE} (to resume)"
+        "--config", type=local_path, default=None, help=f"recipe (default: the bundled model's, {RECIPE})"
+    )
+    parser.add_argument(
+        "--out",
+        type=local_path,
+        required=True,
+        help=f"folder for {MODEL_FILE}, {LOG_FILE} and {STATE_FILE} (to resume)",
     )
     parser.add_argument(
         "--data",
-        type=Path,
+        type=local_path,
         default=None,
         help="data folder (default: OUT/data); what it lacks of the simulator's data is generated first",
     )

@@ -10,10 +10,10 @@ from typing import get_args
 
 import torch
 
-from vjepa_mpc.arguments import real, whole
+from vjepa_mpc.arguments import local_path, real, whole
+from vjepa_mpc.files import expanded
 from vjepa_mpc.worldmodel.checkpoint import save_encoder, save_world_model
 from vjepa_mpc.worldmodel.checkpoints.errors import CheckpointError
-from vjepa_mpc.worldmodel.checkpoints.kinds import expanded
 from vjepa_mpc.worldmodel.checkpoints.loading import (
     OpenedEncoder,
     OpenedPredictor,
@@ -41,14 +41,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = (
         "%(prog)s [options] INPUT OUTPUT\n       %(prog)s [options] --encoder ENCODER --predictor PREDICTOR OUTPUT"
     )
-    parser.add_argument("input", type=Path, metavar="INPUT", help="checkpoint: a file, or a Hugging Face folder")
-    output = parser.add_argument("output", type=Path, metavar="OUTPUT", help="file to write; must end in .safetensors")
+    parser.add_argument("input", type=local_path, metavar="INPUT", help="checkpoint: a file, or a Hugging Face folder")
+    output = parser.add_argument(
+        "output", type=local_path, metavar="OUTPUT", help="file to write; must end in .safetensors"
+    )
     # A single path is the output. nargs="?" would say so, too, but takes no options between the paths.
     output.required = False
-    parser.add_argument("--encoder", type=Path, help="take the encoder from this checkpoint")
-    parser.add_argument("--predictor", type=Path, help="take the predictor from this checkpoint")
+    parser.add_argument("--encoder", type=local_path, help="take the encoder from this checkpoint")
+    parser.add_argument("--predictor", type=local_path, help="take the predictor from this checkpoint")
     parser.add_argument("--dtype", choices=list(_DTYPES), default="bfloat16", help="precision of the weights")
-    parser.add_argument("--config", type=Path, help="upstream's YAML that the model was trained with")
+    parser.add_argument("--config", type=local_path, help="upstream's YAML that the model was trained with")
     told = parser.add_argument_group("what the weights do not show", "Each goes before the same in --config.")
     told.add_argument("--img-size", type=whole(1, 65536), help="side of the pictures in pixels")
     told.add_argument("--encoder-heads", type=whole(1, 65536), help="attention heads of the encoder")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 
 from torch import Tensor
 
+from vjepa_mpc.arguments import local_path
 from vjepa_mpc.worldmodel.checkpoints.errors import CheckpointError, NotToldError
 from vjepa_mpc.worldmodel.checkpoints.loading import (
     OpenedEncoder,
@@ -27,7 +27,7 @@ from vjepa_mpc.worldmodel.vjepa.world_model import build_world_model
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the sub-command's arguments."""
-    parser.add_argument("file", type=Path, help="checkpoint: a file, or a Hugging Face folder")
+    parser.add_argument("file", type=local_path, help="checkpoint: a file, or a Hugging Face folder")
 
 
 def main(args: argparse.Namespace) -> int:

@@ -67,8 +67,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "worldmodel.preprocess": NUMBERS,
     "control": ("geometry",),  # the former home of poses, for one release
     "geometry": ("options", "registry"),
-    "arguments": (),
-    "images": (),
+    "arguments": ("files",),
+    "images": ("files",),
     "registry": ("options",),
     "options": (),
     "exit_status": ("files",),

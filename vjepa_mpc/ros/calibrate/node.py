@@ -14,7 +14,6 @@ import sys
 import threading
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
@@ -72,7 +71,7 @@ class CalibrateNode(LifecycleNode):
             if settings.supervisor is None:
                 raise ValueError("workspace.lower and workspace.upper are not set: give the box the arm may move in")
             require_interfaces(settings)
-            require_writable(Path(self._calibration.output_file).expanduser(), "output_file")
+            require_writable(self._calibration.path, "output_file")
             self._world_model = load_model(settings.model)
             self._calibrator = Calibrator(settings.supervisor.workspace, settings.limits.max_step)
             wiring = Wiring(self, settings, self._calibrator, self)
@@ -131,14 +130,14 @@ class CalibrateNode(LifecycleNode):
         print(fit)
         if not fit.reliable:
             print(
-                f"Not reliable, so {self._calibration.output_file} is not written. Have the whole hand and nothing "
+                f"Not reliable, so {self._calibration.path} is not written. Have the whole hand and nothing "
                 "that moves in the picture, make more (places) or longer (move_length) moves, or turn the camera back "
                 "towards where the model's training had it.",
                 file=sys.stderr,
             )
             return ExitStatus.FAILED
-        save_rotation(self._calibration.output_file, fit)
-        print(f"{self._calibration.output_file} written: give it to the planner as its last --params-file")
+        save_rotation(self._calibration.path, fit)
+        print(f"{self._calibration.path} written: give it to the planner as its last --params-file")
         return ExitStatus.DONE
 
     def _make_moves(self, loop: ControlLoop, stopping: threading.Event) -> bool:

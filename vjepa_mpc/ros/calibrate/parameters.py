@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from vjepa_mpc.calibration.route import RouteSettings
+from vjepa_mpc.files import expanded
 from vjepa_mpc.options import build, group, option, parameters
 from vjepa_mpc.ros.parameters.arguments import NodeParameters
 from vjepa_mpc.ros.parameters.live import Values
@@ -34,6 +36,11 @@ class CalibrationSettings:
     def __post_init__(self) -> None:
         if not self.output_file:
             raise ValueError("output_file='': give the file to write, e.g. calibration.yaml")
+
+    @property
+    def path(self) -> Path:
+        """The file to write, with ``~`` expanded."""
+        return expanded(self.output_file)
 
 
 PARAMETERS = parameters(CalibrationSettings)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import difflib
-import os
 import re
 from pathlib import Path
 
+from vjepa_mpc.files import expanded
 from vjepa_mpc.geometry.limits import WorkspaceBox
 from vjepa_mpc.ros.parameters.yaml_text import read_parameter_file
 
@@ -16,7 +16,7 @@ CORNERS = ("workspace.lower", "workspace.upper")
 
 def absolute(text: str) -> Path:
     """The absolute path that a text means, with ``~`` expanded: the shell does not do that after ``:=``."""
-    return Path(os.path.expanduser(text.strip())).absolute()
+    return expanded(text.strip()).absolute()
 
 
 def existing_file(argument: str, text: str, remedy: str = "check its spelling") -> Path:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode
+
+from vjepa_mpc.files import expanded
 
 PARAMETERS = "ros__parameters"
 
@@ -89,7 +90,7 @@ def read_parameter_file(path: str) -> ParameterFile:
         FileError: it cannot be read, is no YAML, or its indentation is not that of a parameter file.
     """
     try:
-        loader = _Loader(Path(path).read_text(encoding="utf-8"))
+        loader = _Loader(_text(path))
         root = loader.get_single_node()
         if root is None:
             return ParameterFile((), ())
@@ -102,6 +103,14 @@ def read_parameter_file(path: str) -> ParameterFile:
             raise
         raise FileError(f"{_place_of(error, path)}: this is not YAML: {_problem(error)}") from error
     return ParameterFile(tuple(dict.fromkeys(name for name, _ in nodes)), tuple(entries))
+
+
+def _text(path: str) -> str:
+    try:
+        file = expanded(path)
+    except ValueError as error:
+        raise FileError(str(error)) from error
+    return file.read_text(encoding="utf-8")
 
 
 def _nodes(node: Node, name: str, path: str) -> Iterator[tuple[str, Node]]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from vjepa_mpc.files import expanded
 from vjepa_mpc.options import build, check_options, option, parameters
 from vjepa_mpc.ros.common.names import check_name
 from vjepa_mpc.ros.parameters.arguments import NodeParameters
@@ -61,7 +61,7 @@ class RecorderSettings:
     @property
     def path(self) -> Path:
         """The folder, with ``~`` expanded."""
-        return Path(os.path.expanduser(self.folder)).absolute()
+        return expanded(self.folder).absolute()
 
     @property
     def further_topics(self) -> tuple[str, ...]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import functools
-import os
 import shlex
 import sys
 import threading
@@ -21,7 +20,7 @@ from geometry_msgs.msg import PoseStamped
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 
-from vjepa_mpc.arguments import Parser, real
+from vjepa_mpc.arguments import Parser, local_path, real
 from vjepa_mpc.exit_status import ExitStatus
 from vjepa_mpc.files import require_writable
 from vjepa_mpc.ros.common import process
@@ -47,7 +46,9 @@ def parser() -> argparse.ArgumentParser:
         "--pose-topic", type=ros_name, default=None, help="topic of the measured pose (default: the profile's)"
     )
     result.add_argument("--frame", default="", help="robot base frame (default: the profile's, else the poses' own)")
-    result.add_argument("--output", default="workspace.yaml", help="file to write (default: %(default)s)")
+    result.add_argument(
+        "--output", type=local_path, default=Path("workspace.yaml"), help="file to write (default: %(default)s)"
+    )
     result.add_argument("--timeout", type=real(0.0, 86400.0), default=10.0, help="seconds to wait for the first pose")
     return result
 
@@ -66,7 +67,6 @@ def with_profile(arguments: argparse.Namespace) -> argparse.Namespace:
         stated = {entry.name: entry.value for entry in profile.entries}
     arguments.pose_topic = arguments.pose_topic or stated.get("topics.pose", "current_pose")
     arguments.frame = arguments.frame or stated.get("frame_id", "")
-    arguments.output = os.path.expanduser(arguments.output)
     return arguments
 
 
@@ -128,7 +128,7 @@ class TeachWorkspaceNode(Node):
         )
 
     def _write(self) -> int:
-        output = Path(self._arguments.output)
+        output = self._arguments.output
         try:
             box = self._box.box()
             write_box(output, box, self._frame)
@@ -146,7 +146,7 @@ def main(args: Sequence[str] | None = None) -> int:
     argv = list(sys.argv if args is None else args)
     try:
         arguments = with_profile(own_arguments(parser(), argv))
-        require_writable(Path(arguments.output), "--output")
+        require_writable(arguments.output, "--output")
     except (FileNotFoundError, ValueError) as error:
         print(f"teach_workspace: {error}", file=sys.stderr)
         return ExitStatus.MISUSED

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from vjepa_mpc.arguments import COUNT, SEED, Parser, real, whole
+from vjepa_mpc.arguments import COUNT, SEED, Parser, local_path, real, whole
 from vjepa_mpc.evaluation.arguments import add_task_argument
 from vjepa_mpc.exit_status import ExitStatus
 from vjepa_mpc.registry import PartError
@@ -48,7 +48,9 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "--require", type=real(0.0, 1.0), default=REQUIRED_RATE, help="share that must succeed for exit status 0"
     )
-    result.add_argument("--out", type=Path, default=Path("results/demo"), help="folder of video, plot and results.json")
+    result.add_argument(
+        "--out", type=local_path, default=Path("results/demo"), help="folder of video, plot and results.json"
+    )
     result.add_argument("--domain", type=whole(0, 232), default=None, help="ROS domain id (default: a free one)")
     return result
 

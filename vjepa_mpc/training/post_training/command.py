@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from vjepa_mpc import __version__
-from vjepa_mpc.arguments import COUNT, real, whole
+from vjepa_mpc.arguments import COUNT, local_path, real, whole
 from vjepa_mpc.training.post_training.checkpoints import Checkpoints
 from vjepa_mpc.training.post_training.config import PostTrainingError
 from vjepa_mpc.training.post_training.latents.cache import LatentCache
@@ -38,16 +38,16 @@ _DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torc
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("--data", type=Path, help="recordings, in any format that `vjepa-mpc data inspect` reads")
+    parser.add_argument("--data", type=local_path, help="recordings, in any format that `vjepa-mpc data inspect` reads")
     parser.add_argument("--mapping", default=None, help="YAML that says what is what in the recordings")
     start = parser.add_mutually_exclusive_group()
-    start.add_argument("--checkpoint", type=Path, help="world model whose predictor is trained further")
+    start.add_argument("--checkpoint", type=local_path, help="world model whose predictor is trained further")
     start.add_argument(
         "--encoder",
-        type=Path,
+        type=local_path,
         help="model whose encoder a new predictor is trained for: a file in any form, or a Hugging Face folder",
     )
-    parser.add_argument("--out", type=Path, help="folder of the run; one that has a checkpoint is resumed")
+    parser.add_argument("--out", type=local_path, help="folder of the run; one that has a checkpoint is resumed")
     parser.add_argument("--recipe", default="few_recordings", help="few_recordings, vjepa2_ac, or a YAML file")
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="change a setting of the recipe"
@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--save-every", type=whole(1, COUNT), help="steps that a killed run loses at most (default: the recipe's)"
     )
-    parser.add_argument("--cache", type=Path, help="folder of encoded frames (default: OUT/latents)")
+    parser.add_argument("--cache", type=local_path, help="folder of encoded frames (default: OUT/latents)")
     parser.add_argument("--max-bad", type=whole(0, COUNT), default=10, help="unreadable episodes that are skipped")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: a GPU where there is one")
     parser.add_argument("--fsdp", action="store_true", help="split the predictor over the ranks of torchrun")

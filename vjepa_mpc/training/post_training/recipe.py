@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 import yaml
 
+from vjepa_mpc.files import expanded
 from vjepa_mpc.options import check_options, option
 from vjepa_mpc.training.post_training.config import PostTrainingConfig, PostTrainingError
 from vjepa_mpc.training.recipe_file import read_settings, read_yaml, recipes_folder
@@ -66,8 +67,8 @@ def recipe_path(name: str) -> Path:
     Raises:
         PostTrainingError: neither is there; the message lists the bundled ones.
     """
-    if Path(name).is_file():
-        return Path(name)
+    if (given := expanded(name)).is_file():
+        return given
     folder = recipes_folder()
     prefix = "post_train_"
     path = folder / f"{prefix}{name}.yaml"

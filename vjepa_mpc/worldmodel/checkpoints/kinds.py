@@ -51,18 +51,6 @@ _SENTENCES: tuple[tuple[bytes, str], ...] = (
 _MOST_HEADER = 100_000_000  # bytes, as the safetensors library has it
 
 
-def expanded(path: str | Path) -> Path:
-    """The path with ``~`` as the home folder.
-
-    Raises:
-        CheckpointError: there is no such user.
-    """
-    try:
-        return Path(path).expanduser()
-    except RuntimeError as error:
-        raise CheckpointError(f"{path}: ~ stands for no home folder here: give the whole path") from error
-
-
 def kind_of(path: Path) -> Kind:
     """What sort of checkpoint lies at the path.
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+from vjepa_mpc.files import expanded
 from vjepa_mpc.worldmodel.checkpoints import hugging_face, safetensors_file, torch_file
-from vjepa_mpc.worldmodel.checkpoints.kinds import Kind, expanded, kind_of
+from vjepa_mpc.worldmodel.checkpoints.kinds import Kind, kind_of
 from vjepa_mpc.worldmodel.checkpoints.source import Reader, Source
 
 # A further form is a file in this folder and a line here.

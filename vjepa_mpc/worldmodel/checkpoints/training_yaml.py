@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
+from vjepa_mpc.files import expanded
 from vjepa_mpc.worldmodel.checkpoints.errors import CheckpointError
-from vjepa_mpc.worldmodel.checkpoints.kinds import expanded
 from vjepa_mpc.worldmodel.checkpoints.told import Told
 
 # Upstream's names of encoders: width, layers, heads. "xformers" has other heads, not only another implementation.

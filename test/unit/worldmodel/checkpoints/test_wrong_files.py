@@ -139,7 +139,7 @@ def test_no_permission_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_an_unknown_home_folder_is_said() -> None:
-    with pytest.raises(CheckpointError, match="stands for no home folder"):
+    with pytest.raises(ValueError, match="stands for no home folder"):
         load_world_model("~nobody-of-this-name/model.pt")
 
 
