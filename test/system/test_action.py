@@ -15,7 +15,7 @@ from vjepa_mpc.action import ReachGoal
 from vjepa_mpc.msg import PlanStatus
 
 from support.fault_injector import FaultInjector
-from support.rig import FAST, Recorder, Rig
+from support.rig import FAST, START, Recorder, Rig, goal_picture
 from support.rigs.action_client import Client, result_of, wait
 from vjepa_mpc.tools.processes import NodeProcess
 
@@ -33,6 +33,12 @@ def planner(
         yield process
 
 
+def darken(message: Any) -> Any:
+    """A picture in half the light."""
+    message.data = (np.frombuffer(message.data, np.uint8) // 2).tobytes()
+    return message
+
+
 @pytest.fixture
 def client(rig: Rig, injector: FaultInjector) -> Iterator[Client]:
     result = Client(rig.link)
@@ -41,17 +47,42 @@ def client(rig: Rig, injector: FaultInjector) -> Iterator[Client]:
     injector.behave()
 
 
-def test_success_reports_every_step(client: Client, picture: np.ndarray) -> None:
-    handle, feedback = client.send(picture, steps=[3])
+def test_a_goal_whose_steps_are_used_up_reports_every_step_and_that_it_was_not_reached(
+    client: Client, picture: np.ndarray
+) -> None:
+    handle, feedback = client.send(picture, steps=[2])
     status, result = result_of(handle)
-    assert (status, result.success, result.code) == (GoalStatus.STATUS_SUCCEEDED, True, Result.SUCCEEDED), (
-        result.message
-    )
-    assert list(result.steps_per_sub_goal) == [3]
-    assert [entry.step for entry in feedback] == [1, 2, 3]
+    assert status == GoalStatus.STATUS_SUCCEEDED
+    assert (result.success, result.code) == (False, Result.NOT_REACHED), result.message
+    percent = round(100 * result.final_energy / feedback[0].energy)
+    assert f"0: BUDGET after 2, the energy is down to {percent} %" in result.message
+    assert list(result.steps_per_sub_goal) == [2]
+    assert [entry.step for entry in feedback] == [1, 2]
     assert feedback[0].energy > 0.0 and feedback[0].plan_time > 0.0
     assert feedback[-1].distance_moved > 0.0
     assert result.final_energy < feedback[0].energy
+
+
+def test_a_goal_where_nothing_is_nearer_is_reached_and_every_sub_goal_is_told_of(
+    client: Client, rig: Rig, picture: np.ndarray
+) -> None:
+    handle, _ = client.send(picture, goal_picture(START), goal_picture(START), steps=[1, 20, 1])
+    status, result = result_of(handle)
+    assert (status, result.success, result.code) == (GoalStatus.STATUS_SUCCEEDED, True, Result.SUCCEEDED)
+    for words in ("0: BUDGET after 1, ", "1: BUDGET after 20, reached", "2: BUDGET after 1, reached"):
+        assert words in result.message and words in rig.wait_for_reason("GOAL_FINISHED").message
+
+
+def test_a_goal_whose_energy_does_not_fall_is_aborted(
+    client: Client, rig: Rig, injector: FaultInjector, picture: np.ndarray
+) -> None:
+    handle, _ = client.send(picture, steps=[2])
+    rig.wait_for_state(PlanStatus.EXECUTING)
+    injector.inject("image", darken)
+    status, result = result_of(handle)
+    assert (status, result.success, result.code) == (GoalStatus.STATUS_ABORTED, False, Result.NO_NEARER)
+    assert "0: BUDGET after 2, the energy did not fall" in result.message
+    assert result.message in rig.wait_for_reason("GOAL_FINISHED").message
 
 
 def test_cancel_ends_motion_at_once(client: Client, rig: Rig, picture: np.ndarray) -> None:
@@ -95,7 +126,7 @@ def test_an_unusable_goal_is_rejected_with_its_reason_and_the_running_one_goes_o
     status, result = result_of(refused)
     assert (status, result.code) == (GoalStatus.STATUS_ABORTED, Result.REJECTED)
     assert "2 values of steps for 1 goal images" in result.message
-    assert result_of(running)[1].code == Result.SUCCEEDED
+    assert result_of(running)[0] == GoalStatus.STATUS_SUCCEEDED
 
 
 class Statuses:
@@ -162,7 +193,7 @@ def test_deactivation_drops_the_goal_and_refuses_others_until_activation(
     assert rig.wait_for_reason("NO_GOAL").goal_id == 0
     assert rig.link.stays_silent(1.0), "an old goal moves the arm"
     again, _ = client.send(picture, steps=[2])
-    assert result_of(again)[1].code == Result.SUCCEEDED
+    assert result_of(again)[0] == GoalStatus.STATUS_SUCCEEDED
 
 
 def test_a_goal_of_the_service_does_not_outlast_deactivation_either(rig: Rig, picture: np.ndarray) -> None:

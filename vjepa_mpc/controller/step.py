@@ -97,7 +97,7 @@ class Step:
         target_pose: [7] float64, the observation's origin moved by the first action; its last entry is the commanded
             gripper closedness.
         energy: of the camera image to the sub-goal's image, before the action; NaN for controllers without energies.
-        ended: the sub-goals that this image ended, in order.
+        ended: the sub-goals that have ended, in order, this image's among them.
         encode_seconds: time spent on encoding the camera image, and goal images not encoded before, and on comparing.
         plan: what the planner found; None where none was asked.
         clipped: what kept the action from being carried out as planned, in words; "" for nothing. The loop says so.
@@ -149,5 +149,12 @@ class Step:
 
     @property
     def ended_by(self) -> str:
-        """What ended the last of the sub-goals that this image ended, such as BUDGET; "" when it ended none."""
+        """What ended the newest of the sub-goals that have ended, such as BUDGET; "" while none has."""
         return self.ended[-1].by if self.ended else ""
+
+    @property
+    def how_it_ended(self) -> str:
+        """What a finished step knows of all sub-goals, in words."""
+        how = "; ".join(map(str, self.ended))
+        energy = "" if math.isnan(self.energy) else f"; final energy {self.energy:.4f}"
+        return "every sub-goal has ended" + (f" ({how})" if how else "") + energy

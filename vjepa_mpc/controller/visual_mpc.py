@@ -231,7 +231,7 @@ class VisualMPC(Controller):
             superseded=superseded,
             finished=step.finished and not superseded,
             energy=energy,
-            ended=progress.ended[run.progress.index :],
+            ended=progress.ended,
             encode_seconds=encode_seconds,
             time_budget=config.time_budget,
         )
@@ -329,7 +329,7 @@ class VisualMPC(Controller):
             actions=actions,
             target_pose=target,
             plan=plan,
-            state=_State(run, progress.acted(), (progress.index, plan), arm),
+            state=_State(run, progress.acted(arrived=plan.arrived), (progress.index, plan), arm),
         )
 
     def _stay(self, run: _Run, progress: Progress, observation: Observation) -> Step:

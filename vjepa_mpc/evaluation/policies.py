@@ -75,7 +75,7 @@ class VisualPolicy:
         self._world_model, self._config, self._endings = world_model, config, endings
         self._rotation = action_rotation
         self._mpc = VisualMPC(world_model, config)
-        self.ended: list[EndedSubGoal] = []
+        self.ended: Sequence[EndedSubGoal] = ()
 
     def begin(self, goals: Sequence[TaskGoal], seed: int) -> None:
         """Encode the goal images, so that every `act` costs one image and one plan."""
@@ -84,12 +84,12 @@ class VisualPolicy:
             [SubGoal(image=goal.image, endings=(*self._endings, Budget(steps=goal.steps))) for goal in goals]
         )
         self._mpc.prepare()
-        self.ended = []
+        self.ended = ()
 
     def act(self, sim: FrankaSim) -> Command | None:
         """Look, encode, plan."""
         step = self._mpc.step(Observation(image=sim.render(), pose=sim.pose))
-        self.ended += step.ended
+        self.ended = step.ended
         if step.finished:
             return None
         return Command(target=step.target_pose, seconds=step.encode_seconds + step.plan_seconds)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 
 from vjepa_mpc.controller.interface import Controller
@@ -69,11 +68,5 @@ class Deciding:
         if step.goal_id != self._controller.goal_id:
             return False
         self.step = step
-        self.supervisor.finish_goal(_how_it_ended(step))
+        self.supervisor.finish_goal(step.how_it_ended)
         return True
-
-
-def _how_it_ended(step: Step) -> str:
-    how = ", ".join(f"{end.index}: {end.by} after {end.steps}" for end in step.ended)
-    energy = "" if math.isnan(step.energy) else f"; final energy {step.energy:.4f}"
-    return "every sub-goal has ended" + (f" ({how})" if how else "") + energy

@@ -8,6 +8,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+_AT_GOAL = 1.0  # contrast: any action makes the energy at least twice what it is
+_NEARLY_NOTHING = 0.1  # gain
+
 
 @dataclass(frozen=True, kw_only=True)
 class Outlook:
@@ -40,6 +43,11 @@ class Outlook:
         At a goal the energy of doing nothing is small beside that of any action, and this is well above 1.
         """
         return self.spread / self.still if self.still > 0.0 else math.inf
+
+    @property
+    def arrived(self) -> bool:
+        """Whether this is how it looks at a goal: it matters what is done, and nothing is better than doing nothing."""
+        return self.contrast >= _AT_GOAL and self.gain < _NEARLY_NOTHING
 
     @property
     def gain(self) -> float:

@@ -55,3 +55,8 @@ class PlanResult:
     stay: Tensor | None = None
     outlook: Outlook | None = None
     history: tuple[Candidates, ...] | None = None
+
+    @property
+    def arrived(self) -> bool:
+        """Whether it was planned where nothing is nearer to the goal; False where nobody knows."""
+        return self.outlook is not None and self.outlook.arrived

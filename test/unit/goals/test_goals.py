@@ -8,7 +8,7 @@ from vjepa_mpc.goals.endings.energy import Energy
 from vjepa_mpc.goals.endings.interface import Ending, History
 from vjepa_mpc.goals.endings.plateau import Plateau
 from vjepa_mpc.goals.gripper_intent import CloseAfter, GripperIntent
-from vjepa_mpc.goals.progress import Progress
+from vjepa_mpc.goals.progress import Outcome, Progress
 from vjepa_mpc.goals.sub_goal import PlannerOverrides, SubGoal, broadcast_options
 
 IMAGE = np.zeros((8, 8, 3), np.uint8)
@@ -92,6 +92,32 @@ def test_endings_say_why_in_words_with_values():
         "the energy 0.1500 fell to its threshold 0.2",
         "its 1 steps were used up",
     ]
+
+
+def ends(progress: Progress, energies: list[float], *, arrived: bool = False) -> str:
+    """What is told of the last sub-goal that these energies end."""
+    for energy in energies:
+        progress = progress.seen(energy)
+        progress = progress if progress.finished else progress.acted(arrived=arrived)
+    assert progress.finished
+    return str(progress.ended[-1])
+
+
+def test_what_is_told_of_an_end_is_whether_it_was_reached_and_how_far_the_energy_is_down():
+    def two_steps() -> Progress:
+        return Progress((goal(Budget(steps=2), Energy(energy_threshold=0.1)),))
+
+    assert ends(two_steps(), [0.8, 0.1]) == "0: ENERGY after 1, reached"
+    assert ends(two_steps(), [0.8, 0.6, 0.4]) == "0: BUDGET after 2, the energy is down to 50 %"
+    assert ends(two_steps(), [0.8, 0.6, 0.8]) == "0: BUDGET after 2, the energy did not fall, 100 % are left"
+    assert ends(two_steps(), [0.8, 0.9, 0.79]) == "0: BUDGET after 2, the energy did not fall, 99 % are left"
+    assert ends(two_steps(), [0.2, 0.2, 0.2], arrived=True) == "0: BUDGET after 2, reached"
+
+
+def test_that_one_sub_goal_was_reached_says_nothing_of_the_next():
+    progress = Progress((goal(Budget(steps=1)), goal(Budget(steps=1))))
+    progress = progress.seen(0.2).acted(arrived=True).seen(0.2).seen(0.9).acted().seen(0.45)
+    assert [end.outcome for end in progress.ended] == [Outcome.REACHED, Outcome.NEARER]
 
 
 def test_a_broken_energy_is_refused():

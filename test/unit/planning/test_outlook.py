@@ -50,6 +50,18 @@ def test_ratios_do_not_depend_on_the_scale_of_energies(scale: float) -> None:
     assert Outlook(still=0.0, expected=0.0, drawn=0.0).gain == 0.0
 
 
+@pytest.mark.parametrize(
+    ("outlook", "arrived"),
+    [
+        (Outlook(still=0.02, expected=0.019, drawn=0.1), True),
+        (Outlook(still=0.08, expected=0.02, drawn=0.1), False),  # there is something to gain
+        (Outlook(still=1.19, expected=1.19, drawn=1.2), False),  # it does not matter what is done
+    ],
+)
+def test_it_looks_like_a_goal_only_where_all_else_is_worse(outlook: Outlook, arrived: bool) -> None:
+    assert outlook.arrived is arrived
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_a_goal_like_the_present_picture_leaves_the_arm_where_it_is(seed: int) -> None:
     model = PointMassWorldModel()

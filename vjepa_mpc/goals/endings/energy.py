@@ -21,6 +21,11 @@ class Energy(Ending):
     )
 
     @property
+    def reached(self) -> bool:
+        """The threshold is what counts as there."""
+        return True
+
+    @property
     def on(self) -> bool:
         """Whether there is a threshold."""
         return self.energy_threshold is not None

@@ -44,6 +44,11 @@ class Ending(ABC):
         """Why the sub-goal is over, in words with values; "" while it is not. Called once for each camera image."""
 
     @property
+    def reached(self) -> bool:
+        """Whether a sub-goal that this ending ends has been reached, rather than given up or left half-way."""
+        return False
+
+    @property
     def on(self) -> bool:
         """Whether the options ask for this ending at all."""
         return True

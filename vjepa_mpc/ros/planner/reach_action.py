@@ -16,12 +16,19 @@ from rclpy.timer import Timer
 
 from vjepa_mpc.action import ReachGoal
 from vjepa_mpc.controller.step import Step
+from vjepa_mpc.goals.progress import Outcome
 from vjepa_mpc.ros.common.process import executor_of
 from vjepa_mpc.ros.planner.goal_setter import GoalSetter
 from vjepa_mpc.safety.reasons import State
 from vjepa_mpc.safety.supervisor import Decision
 
 Result = ReachGoal.Result
+OUTCOMES = {
+    Outcome.REACHED: Result.SUCCEEDED,
+    Outcome.NEARER: Result.NOT_REACHED,
+    Outcome.NO_NEARER: Result.NO_NEARER,
+}
+PURSUED_TO_THE_END = (Result.SUCCEEDED, Result.NOT_REACHED)  # what ROS calls a success; the result tells them apart
 MAX_TIMEOUT = 1e7  # seconds, 115 days; timers count nanoseconds in 64 bits
 
 
@@ -93,7 +100,7 @@ class ReachAction:
             session = self._pursued(goal_id)
             if session is not None:
                 self._note(session, step)
-                self._end(session, Result.SUCCEEDED, "every sub-goal has ended")
+                self._end(session, _code(step), step.how_it_ended)
 
     def decided(self, decision: Decision) -> None:
         """A fault ends the goal for good; what goes away by itself does not."""
@@ -198,7 +205,7 @@ class ReachAction:
     async def _conclude(self, session: _Session) -> Any:
         """A goal's execution: on the executor, which serves others while this waits for the outcome."""
         result: Any = await session.outcome  # rclpy types it as if it could be None
-        if result.success:
+        if result.code in PURSUED_TO_THE_END:
             session.handle.succeed()
         elif session.handle.is_cancel_requested:
             session.handle.canceled()
@@ -208,3 +215,9 @@ class ReachAction:
             self._concluding -= 1
             self._changed.notify_all()
         return result
+
+
+def _code(step: Step) -> int:
+    """How a finished goal went: as its last sub-goal did; a controller that tells nothing of sub-goals has done it."""
+    code: int = OUTCOMES[step.ended[-1].outcome] if step.ended else Result.SUCCEEDED
+    return code
