@@ -196,7 +196,7 @@ class Reason(Enum):
         self.text = text
         self.remedy = remedy
 
-    def message(self, detail: str = "") -> str:
-        """The reason in words, with the values that led to it and what to do."""
+    def message(self, detail: str = "", remedy: str = "") -> str:
+        """The reason in words, with the values that led to it and what to do: ``remedy``, or what usually helps."""
         sentence = f"{self.text}: {detail}" if detail else self.text
-        return f"{sentence[0].upper()}{sentence[1:]}. {self.remedy}".rstrip()
+        return f"{sentence[0].upper()}{sentence[1:]}. {remedy or self.remedy}".rstrip()

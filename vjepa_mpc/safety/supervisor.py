@@ -259,7 +259,8 @@ class Supervisor:
     def update(self, now: Now) -> Decision:
         """What may be done now. Call it every set-point period, and after whatever should show at once."""
         self._look(now)
-        state, reason, detail = self._judge(now)
+        state, why = self._judge(now)
+        reason = why.reason
         if self._state in _ENGAGED and state not in _ENGAGED:
             self._interrupt()
             if self._guards is not None:
@@ -273,7 +274,7 @@ class Supervisor:
         return Decision(
             state=state,
             reason=reason,
-            message="" if reason is Reason.NONE else reason.message(detail),
+            message="" if reason is Reason.NONE else why.message,
             may_plan=engaged,
             may_review=state is State.HOLDING and reason in ProgressGuard.reasons,
             may_move=state is State.EXECUTING,
@@ -323,28 +324,28 @@ class Supervisor:
             self._hold = violation
         self._wrong_at = now.steady
 
-    def _judge(self, now: Now) -> tuple[State, Reason, str]:
+    def _judge(self, now: Now) -> tuple[State, Violation]:
         if self._config is None or self._guards is None:
-            return State.UNCONFIGURED, Reason.NO_WORKSPACE, ""
+            return State.UNCONFIGURED, Violation(Reason.NO_WORKSPACE)
         if not self._active:
-            return State.IDLE, Reason.NOT_ACTIVE, ""
+            return State.IDLE, Violation(Reason.NOT_ACTIVE)
         if self._fault is not None:
-            return State.FAULT, self._fault.reason, self._fault.detail
+            return State.FAULT, self._fault
         if self._paused:
-            return State.PAUSED, Reason.PAUSED, ""
+            return State.PAUSED, Violation(Reason.PAUSED)
         if not self._goal_id and self._finished is not None:
-            return State.IDLE, Reason.GOAL_FINISHED, self._finished
+            return State.IDLE, Violation(Reason.GOAL_FINISHED, self._finished)
         if not self._goal_id:
-            return State.IDLE, Reason.NO_GOAL, ""
+            return State.IDLE, Violation(Reason.NO_GOAL)
         missing = self._missing_input(self._guards)
         if missing is not None:
-            return State.WAITING_INPUT, missing, ""
+            return State.WAITING_INPUT, Violation(missing)
         if self._hold is not None:
-            return State.HOLDING, self._hold.reason, self._hold.detail
+            return State.HOLDING, self._hold
         if self._executing:
-            return State.EXECUTING, Reason.NONE, ""
+            return State.EXECUTING, Violation(Reason.NONE)
         since = now.steady if self._planning_since is None else self._planning_since
-        return State.PLANNING, Reason.PLANNING, f"for {now.steady - since:.1f} s"
+        return State.PLANNING, Violation(Reason.PLANNING, f"for {now.steady - since:.1f} s")
 
     def _missing_input(self, guards: _Guards) -> Reason | None:
         for guard in reversed(guards.inputs.values()):

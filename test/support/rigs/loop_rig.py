@@ -82,7 +82,7 @@ class FakeNode:
         self.callbacks[topic] = (kind, callback)
         return topic
 
-    def create_timer(self, *_: Any) -> None:
+    def create_timer(self, *_: Any, clock: Any) -> None:
         """Nothing spins."""
 
     def create_publisher(self, kind: Any, topic: str, _: Any) -> FakePublisher:

@@ -15,6 +15,7 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 from vjepa_mpc.ros.common.graph import is_latched, is_reliable, name_of
+from vjepa_mpc.ros.common.timers import steady_timer
 
 try:
     from rclpy.event_handler import SubscriptionEventCallbacks
@@ -126,7 +127,7 @@ class Hearing:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._topics: list[Heard] = []
-        self._timer = node.create_timer(LOOK_PERIOD, self.look)
+        self._timer = steady_timer(node, LOOK_PERIOD, self.look)
 
     def listen(
         self,

@@ -27,6 +27,7 @@ from vjepa_mpc.drivers.franka.libfranka import ArmState, LibfrankaArm, load_fran
 from vjepa_mpc.ros.common import process
 from vjepa_mpc.ros.common.conversions import pose_message, position_of, quaternion_of
 from vjepa_mpc.ros.common.targets import target_problem
+from vjepa_mpc.ros.common.timers import steady_timer
 from vjepa_mpc.ros.franka.parameters import NODE, PARAMETERS, DriverSettings, build_settings
 from vjepa_mpc.ros.parameters.live import LiveParameters, ParameterError
 
@@ -71,7 +72,7 @@ class FrankaDriver(Node):
         self.create_subscription(Float64MultiArray, "gripper_position_controller/commands", self._on_gripper, NEWEST)
         # A group of its own: while its answer is awaited, the others go on.
         self.create_service(Trigger, "~/recover", self._on_recover, callback_group=MutuallyExclusiveCallbackGroup())
-        self.create_timer(CONDITION_PERIOD, self._publish_condition)
+        steady_timer(self, CONDITION_PERIOD, self._publish_condition)
 
     def start(self) -> None:
         """Start connecting to the robot."""

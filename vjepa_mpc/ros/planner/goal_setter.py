@@ -142,6 +142,6 @@ def _camera_image(wiring: Wiring) -> Any:
     if image is None:
         raise ValueError("no camera image has arrived yet: check the image topic, or give a picture")
     if trouble is not None:
-        why = f"{trouble.reason.name}: {trouble.reason.message(trouble.detail)}"
+        why = f"{trouble.reason.name}: {trouble.message}"
         raise ValueError(f"the camera's newest image is no current one, so it is not taken as the goal. {why}")
     return image[1]

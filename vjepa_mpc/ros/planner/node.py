@@ -21,6 +21,7 @@ from vjepa_mpc.loop.control_loop import ControlLoop
 from vjepa_mpc.planning import Ranks
 from vjepa_mpc.ros.common import process
 from vjepa_mpc.ros.common.optional_interfaces import MissingInterfaceError
+from vjepa_mpc.ros.common.timers import steady_timer
 from vjepa_mpc.ros.parameters.planner import NODE, declare
 from vjepa_mpc.ros.parameters.settings import Settings
 from vjepa_mpc.ros.planner import diagnostics
@@ -55,7 +56,7 @@ class PlannerNode(LifecycleNode):
         self._reach = ReachAction(self, self._goals)
         self._requests = Services(self, self._goals, self._get_wiring)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 1)
-        self.create_timer(DIAGNOSTICS_PERIOD, self._publish_diagnostics)
+        steady_timer(self, DIAGNOSTICS_PERIOD, self._publish_diagnostics)
 
     def start(self) -> None:
         """Configure and activate, if the parameters want it; the node stays up when that fails."""

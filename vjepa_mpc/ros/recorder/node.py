@@ -27,6 +27,7 @@ from vjepa_mpc.data.errors import DataError, needs
 from vjepa_mpc.images import ImageError, encode_jpeg, image_to_rgb
 from vjepa_mpc.msg import PlanStatus
 from vjepa_mpc.ros.common import process
+from vjepa_mpc.ros.common.timers import steady_timer
 from vjepa_mpc.ros.parameters.live import LiveParameters, ParameterError
 from vjepa_mpc.ros.recorder import topics
 from vjepa_mpc.ros.recorder.message_types import UnknownTypeError, encoded, message_class
@@ -63,7 +64,7 @@ class RecorderNode(Node):
         self._goal_id = 0
         self._told = ""
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 1)
-        self._timers = [self.create_timer(LOOK_PERIOD, self._look), self.create_timer(FLUSH_PERIOD, self._flush)]
+        self._timers = [steady_timer(self, LOOK_PERIOD, self._look), steady_timer(self, FLUSH_PERIOD, self._flush)]
 
     def start(self) -> None:
         """Begin the bag, if it is not to begin with a goal."""

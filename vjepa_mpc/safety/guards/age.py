@@ -21,6 +21,11 @@ class StampOptions(GuardOptions):
     )
 
 
+OTHER_CLOCK = 60.0
+"""Seconds; a stamp that is further off is of another clock: no message is late by so much while others come."""
+_SAME_TIME = "Give all nodes the same use_sim_time"
+
+
 class Stamped(Protocol):
     """An input with its header stamp in ROS seconds and its reception in steady seconds."""
 
@@ -55,11 +60,26 @@ def check_age(
     waited = now.steady - sample.received
     if waited > timeout:
         return Violation(reasons.silent, f"the last came {waited:.2f} s ago (limit {timeout:g} s)")
+    remedy = _time_remedy(sample.stamp, now.ros)
     if sample.stamp == 0.0:
-        return Violation(reasons.no_stamp, "header.stamp is 0")
+        return Violation(reasons.no_stamp, "header.stamp is 0", remedy)
     age = now.ros - sample.stamp
     if age > timeout:
-        return Violation(reasons.stale, f"its stamp is {age:.2f} s old (limit {timeout:g} s)")
+        return Violation(reasons.stale, f"its stamp is {age:.2f} s old (limit {timeout:g} s)", remedy)
     if age < -future_tolerance:
-        return Violation(reasons.future, f"its stamp is {-age:.2f} s ahead (limit {future_tolerance:g} s)")
+        return Violation(reasons.future, f"its stamp is {-age:.2f} s ahead (limit {future_tolerance:g} s)", remedy)
     return None
+
+
+def _time_remedy(stamp: float, ros: float) -> str:
+    """What to do where a clock is another one or stands still; "" where that of the reason helps."""
+    if ros == 0.0:
+        return "Nothing has come over /clock, and use_sim_time is true: have /clock published, or set it to false."
+    if stamp == 0.0 or abs(ros - stamp) < OTHER_CLOCK:
+        return ""
+    if stamp < ros:
+        whose = "as with a simulator or a bag, whose /clock (ros2 bag play --clock) then is the time"
+        return f"It is of another clock. {_SAME_TIME}, true {whose}; or synchronise the machines' clocks."
+    return (
+        f"It is of another clock. {_SAME_TIME}, false where nothing is simulated; or synchronise the machines' clocks."
+    )

@@ -9,7 +9,19 @@ from vjepa_mpc.safety.reasons import Reason
 
 @dataclass(frozen=True)
 class Violation:
-    """Something that speaks against moving: the reason, and words with the values."""
+    """Something that speaks against moving.
+
+    Attributes:
+        reason: its name.
+        detail: words with the values.
+        remedy: what to do, where that is not what usually helps against the reason.
+    """
 
     reason: Reason
-    detail: str
+    detail: str = ""
+    remedy: str = ""
+
+    @property
+    def message(self) -> str:
+        """All of it in words."""
+        return self.reason.message(self.detail, self.remedy)
