@@ -17,8 +17,9 @@ from vjepa_mpc.calibration.calibrator import Calibrator
 from vjepa_mpc.calibration.explain import explain_moves, explaining_config
 from vjepa_mpc.calibration.fit import fit_rotation, mean_direction_error
 from vjepa_mpc.calibration.route import RouteSettings
+from vjepa_mpc.controller.model_arguments import add_model_arguments, load_model
 from vjepa_mpc.controller.step import Observation
-from vjepa_mpc.evaluation.arguments import add_episode_arguments, add_model_arguments, load_model
+from vjepa_mpc.evaluation.arguments import add_episode_arguments
 from vjepa_mpc.evaluation.episodes import policy_runner, run_all
 from vjepa_mpc.evaluation.policies import BUDGET_ONLY, VisualPolicy
 from vjepa_mpc.evaluation.report import summarise

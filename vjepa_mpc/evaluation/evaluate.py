@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from vjepa_mpc.arguments import SEED, local_path, real, whole
+from vjepa_mpc.controller.model_arguments import add_model_arguments, load_model
 from vjepa_mpc.evaluation.arguments import (
     add_ending_arguments,
     add_episode_arguments,
-    add_model_arguments,
     add_task_argument,
     early_endings,
     ending_options,
-    load_model,
 )
 from vjepa_mpc.evaluation.episodes import oracle_runner, policy_runner, run_all
 from vjepa_mpc.evaluation.looks import LOOKS, EpisodeLooks

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -42,3 +42,25 @@ def median_interval(values: Sequence[float], resamples: int = 2000, seed: int = 
 def share_within(values: Sequence[float], limit: float) -> float:
     """Share of the values that are at most `limit`."""
     return float(np.mean(np.asarray(values, dtype=np.float64) <= limit))
+
+
+def bootstrap_interval(
+    values: np.ndarray, statistic: Callable[[np.ndarray], float], resamples: int = 1000, seed: int = 0
+) -> tuple[float, float]:
+    """Percentile-bootstrap 95 % interval of a statistic of rows.
+
+    Args:
+        values: [n, ...]; rows are drawn with replacement.
+        statistic: of rows [n, ...].
+        resamples: how often.
+        seed: of the draws.
+
+    Raises:
+        ValueError: no rows, or values that are not finite.
+    """
+    rows = np.asarray(values, dtype=np.float64)
+    if len(rows) == 0 or not np.isfinite(rows).all():
+        raise ValueError(f"need at least one row, all finite, not {rows.tolist()}")
+    draws = np.random.default_rng(seed).integers(len(rows), size=(resamples, len(rows)))
+    low, high = np.percentile([statistic(rows[draw]) for draw in draws], [2.5, 97.5])
+    return float(low), float(high)

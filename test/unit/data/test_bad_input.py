@@ -46,6 +46,20 @@ def test_an_empty_file(suffix: str, tmp_path: Path) -> None:
         open_dataset(tmp_path / f"data{suffix}")
 
 
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"observations": np.zeros((1, 2, 8, 8, 3)), "states": np.zeros((1, 2, 7))}, "float64 .* expected uint8"),
+        ({"observations": np.zeros((1, 2, 8, 8, 3), np.uint8), "states": np.zeros((1, 3, 7))}, r"states \[1, 3, 7\]"),
+        ({"pictures": np.zeros(3)}, "of no known format"),
+    ],
+)
+def test_an_npz_of_other_arrays(arrays: dict[str, np.ndarray], message: str, tmp_path: Path) -> None:
+    np.savez(tmp_path / "data.npz", **arrays)
+    with pytest.raises(DataError, match=message):
+        open_dataset(tmp_path / "data.npz")
+
+
 def test_an_episode_of_one_picture(tmp_path: Path, truths: list[Truth]) -> None:
     path = write_robomimic(tmp_path / "in.hdf5", [truths[0], make_truth(2, length=1)])
     with pytest.warns(DataWarning, match=r"demo_1 is skipped: it has 1 picture\(s\): at least two"):

@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 from support import robot_recordings as recordings
 from support.golden import SHARED
 from support.robot_recordings import Truth
-from vjepa_mpc.data import Dataset, Episode, open_dataset
+from vjepa_mpc.data import Dataset, DataWarning, Episode, open_dataset
 from vjepa_mpc.data.convert import convert
 
 # Format: (how to write it, what stamps may differ by, mean difference of pictures of 255).
@@ -50,6 +50,16 @@ def test_a_reader_gives_back_what_was_recorded(name: str, tmp_path: Path, truths
     assert len(dataset) == 2 and not dataset.skipped
     for episode, truth in zip(dataset, truths, strict=True):
         check(pickle.loads(pickle.dumps(episode)), truth, stamps, pixels)
+
+
+@pytest.mark.filterwarnings("error::vjepa_mpc.data.DataWarning")
+def test_the_npz_of_vjepa2_reads_at_the_rate_that_is_given(tmp_path: Path, truths: list[Truth]) -> None:
+    truth, file = truths[0], tmp_path / "trajectory.npz"
+    states = np.column_stack([truth.positions, truth.euler, truth.closedness])
+    np.savez(file, observations=truth.images[None], states=states[None])
+    check(pickle.loads(pickle.dumps(open_dataset(file, {"fps": recordings.RATE})[0])), truth, 1e-6, 0.0)
+    with pytest.warns(DataWarning, match="4 frames a second are assumed"):
+        assert open_dataset(file)[0].stamps[4] == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("format", ["lerobot", "rosbag2"])

@@ -8,13 +8,8 @@ import pytest
 
 from vjepa_mpc import options
 from vjepa_mpc.controller.assembly import ModelSettings
-from vjepa_mpc.evaluation.arguments import (
-    add_ending_arguments,
-    add_model_arguments,
-    add_option,
-    early_endings,
-    load_model,
-)
+from vjepa_mpc.controller.model_arguments import add_model_arguments, add_option, load_model
+from vjepa_mpc.evaluation.arguments import add_ending_arguments, early_endings
 from vjepa_mpc.goals.endings.energy import Energy
 from vjepa_mpc.goals.endings.plateau import Plateau
 

@@ -26,14 +26,16 @@ SIM = ("sim.episodes", "sim.tasks", "sim")
 # file in it; what has no entry of its own belongs to the folder that has. docs/architecture.md draws this table.
 ROOMS: dict[str, tuple[str, ...]] = {
     "tools": (
-        *("ros", "evaluation", "training", "data", "loop", "controller", *PLANNING, "goals"),
+        *("ros", "evaluation", "judging", "training", "data", "loop", "controller", *PLANNING, "goals"),
         *(*SIM, *MODELS, *NUMBERS),
     ),
     "ros": (
         *("calibration", "loop", "controller", *PLANNING, "goals", "motion", *SAFETY, "data"),
         *("drivers", *SIM, *MODELS, *NUMBERS),
     ),
-    "evaluation": ("calibration", "controller", *PLANNING, "goals", *SIM, *MODELS, *NUMBERS),
+    "evaluation": ("evaluation.statistics", "calibration", "controller", *PLANNING, "goals", *SIM, *MODELS, *NUMBERS),
+    "judging": ("evaluation.statistics", "calibration", "controller", *PLANNING, "data", *MODELS, *NUMBERS),
+    "evaluation.statistics": (),
     "training": ("data", *SIM, *MODELS, *NUMBERS),
     "calibration": ("controller", *PLANNING, *MODELS, *NUMBERS),
     "loop": ("controller", *PLANNING, "goals", "motion", *SAFETY, *NUMBERS),

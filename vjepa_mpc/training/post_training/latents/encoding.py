@@ -9,10 +9,11 @@ from typing import Protocol
 import numpy as np
 from torch import Tensor
 
+from vjepa_mpc.data.steps import clip_starts, sample_stamps
 from vjepa_mpc.geometry.pose import check_poses
 from vjepa_mpc.training.post_training.config import PostTrainingError
 from vjepa_mpc.training.post_training.latents.cache import LatentCache
-from vjepa_mpc.training.post_training.latents.clips import EncodedEpisode, clip_starts, sample_stamps
+from vjepa_mpc.training.post_training.latents.clips import EncodedEpisode
 from vjepa_mpc.training.post_training.parallel import Parallel
 from vjepa_mpc.training.post_training.progress import Reporter
 
