@@ -100,7 +100,8 @@ class Step:
         ended: the sub-goals that have ended, in order, this image's among them.
         encode_seconds: time spent on encoding the camera image, and goal images not encoded before, and on comparing.
         plan: what the planner found; None where none was asked.
-        clipped: what kept the action from being carried out as planned, in words; "" for nothing. The loop says so.
+        clipped: what kept the action from being carried out as planned, in words; "" for nothing. The loop adds the
+            workspace box.
         time_budget: seconds that the planner was allowed; None for no limit.
         state: where the controller is once this step is committed. Only the controller looks at it.
     """

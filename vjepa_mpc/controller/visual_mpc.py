@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vjepa_mpc.controller.gripper import GripperSettings
+from vjepa_mpc.controller.gripper import GripperSettings, Hand
 from vjepa_mpc.controller.interface import Controller, CurrentGoal, NoGoalError
 from vjepa_mpc.controller.planners import Planners
 from vjepa_mpc.controller.sight import Sight
@@ -59,12 +59,12 @@ class _Arm:
     """What the next proposal needs to know of the actions before it.
 
     Attributes:
-        closedness: commanded last; None before the first command.
+        hand: told last.
         orientation: [3] Euler angles that were commanded last; None to begin at the measured ones.
         random: state of the generator.
     """
 
-    closedness: float | None
+    hand: Hand
     orientation: np.ndarray | None
     random: Tensor
 
@@ -123,7 +123,7 @@ class VisualMPC(Controller):
         self._rotation = check_rotation(action_rotation)
         self._goal: CurrentGoal[_Run] = CurrentGoal()
         self._planners = Planners(world_model, objective, seed, ranks, crop)
-        self._arm = _Arm(None, None, self._planners.random_state)
+        self._arm = _Arm(Hand(), None, self._planners.random_state)
 
     @property
     def planner_config(self) -> CEMConfig:
@@ -256,7 +256,7 @@ class VisualMPC(Controller):
     def forget(self) -> None:
         """Forget the held gripper command, too, e.g. when an arm is taken over."""
         self.restart()
-        self._arm = replace(self._arm, closedness=None)
+        self._arm = replace(self._arm, hand=Hand())
 
     def warm_up(self) -> float:
         """Encode and plan with a black picture before time matters; returns the seconds it took.
@@ -318,8 +318,9 @@ class VisualMPC(Controller):
         actions = plan.actions.double().numpy()
         actions[:, :3] = actions[:, :3] @ rotation.T
         target = self._target(origin, actions[0])
-        target[6] = self._closedness(goal, progress.steps, origin[6], actions[0, 6])
-        arm = _Arm(float(target[6]), target[3:6].copy(), self._planners.random_state)
+        hand = self._told(run, progress, float(origin[6]), float(actions[0, 6]))
+        target[6] = hand.closedness
+        arm = _Arm(hand, target[3:6].copy(), self._planners.random_state)
         return Step(
             goal_id=run.goal_id,
             goal_index=progress.index,
@@ -329,6 +330,7 @@ class VisualMPC(Controller):
             actions=actions,
             target_pose=target,
             plan=plan,
+            clipped=hand.kept,
             state=_State(run, progress.acted(arrived=plan.arrived), (progress.index, plan), arm),
         )
 
@@ -336,8 +338,8 @@ class VisualMPC(Controller):
         """A step that stays where the arm is: the goal is finished or superseded."""
         index = min(progress.index, len(progress.goals) - 1)
         target = observation.pose.copy()
-        if self._arm.closedness is not None:
-            target[6] = self._arm.closedness
+        if self._arm.hand.closedness is not None:
+            target[6] = self._arm.hand.closedness
         return Step(
             goal_id=run.goal_id,
             finished=progress.finished,
@@ -361,10 +363,12 @@ class VisualMPC(Controller):
             start[3:6] = self._arm.orientation
         return next_pose(torch.from_numpy(start), torch.from_numpy(action)).numpy()
 
-    def _closedness(self, goal: SubGoal, steps: int, measured: float, change: float) -> float:
-        """The gripper command: the sub-goal's, or as planned."""
-        wanted = goal.gripper.command(steps)
-        return self._gripper.command(self._arm.closedness, measured, change) if wanted is None else wanted
+    def _told(self, run: _Run, progress: Progress, measured: float, change: float) -> Hand:
+        """What the hand is told: the sub-goal's command, or as planned."""
+        wanted = progress.goals[progress.index].gripper.command(progress.steps)
+        if wanted is not None:
+            return Hand(closedness=wanted)
+        return self._gripper.command(self._arm.hand, (run.goal_id, progress.index), measured, change)
 
     def _known_gripper(self, goal: SubGoal, measured: float) -> dict[int, float]:
         """The gripper's action where the sub-goal's intent gives it."""
@@ -372,7 +376,7 @@ class VisualMPC(Controller):
         if wanted is None:
             return {}
         # Fingers that were already told to go there change no more, also when a block keeps them apart.
-        return {GRIPPER: 0.0 if self._arm.closedness == wanted else wanted - measured}
+        return {GRIPPER: 0.0 if self._arm.hand.closedness == wanted else wanted - measured}
 
 
 def _config_for(goal: SubGoal, steps: int, config: CEMConfig) -> CEMConfig:

@@ -244,7 +244,8 @@ class Execution:
         self._uncommitted = step
         if not self._motion.follow(step.target_pose, self._closedness(), now, now + self._plan_max_age):
             self._commit()
-        self._deciding.step = replace(step, clipped=_clipped(self._motion.clipped))
+        clipped = filter(None, (step.clipped, _clipped(self._motion.clipped)))
+        self._deciding.step = replace(step, clipped=" ".join(clipped))
         self._deciding.decide(tell=True)
         self._publishers.debug(step, proposal.request.pose)
         self._listener.planned(step, proposal.seconds)

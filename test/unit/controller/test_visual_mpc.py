@@ -12,7 +12,7 @@ from vjepa_mpc.controller.gripper import GripperSettings
 from vjepa_mpc.controller.interface import NO_GOAL, NoGoalError
 from vjepa_mpc.controller.step import Observation
 from vjepa_mpc.controller.visual_mpc import VisualMPC
-from vjepa_mpc.geometry.gripper_joint import CLOSED
+from vjepa_mpc.geometry.gripper_joint import CLOSED, OPEN
 from vjepa_mpc.goals.endings.energy import Energy
 from vjepa_mpc.goals.sub_goal import PlannerOverrides
 from vjepa_mpc.planning import CEMConfig, CEMPlanner
@@ -218,6 +218,16 @@ def test_the_held_gripper_command_is_forgotten_on_request(mpc, model):
     assert mpc.step(observe(model, half)).target_pose[6] == CLOSED, "what is grasped stays grasped"
     mpc.forget()
     assert mpc.step(observe(model, half)).target_pose[6] == pytest.approx(0.37)
+
+
+def test_plans_that_would_open_and_close_by_turns_move_the_hand_once_and_the_steps_say_so(mpc, model):
+    mpc.set_goals([goal(model, START[:3], steps=9)])
+    steps = []
+    for change in (0.6, -0.6, 0.6, -0.6, -0.6):
+        mpc.planner_config = replace(CONFIG, axis={3: change})
+        steps.append(mpc.step(observe(model)))
+    assert [step.target_pose[6] for step in steps] == [CLOSED] * 4 + [OPEN]
+    assert ["by turns" in step.clipped for step in steps] == [False, True, False, True, False]
 
 
 def test_the_continuous_gripper_follows_the_measured_one(model):
