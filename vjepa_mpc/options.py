@@ -100,6 +100,16 @@ def option(
     return field(default=default, metadata=metadata)
 
 
+def names_from_text(text: str) -> frozenset[str]:
+    """Comma-separated names, the plain form of an option that holds several."""
+    return frozenset(filter(None, (word.strip() for word in text.split(","))))
+
+
+def names_to_text(names: frozenset[str]) -> str:
+    """Names as comma-separated text, in alphabetical order."""
+    return ", ".join(sorted(names))
+
+
 @dataclass(frozen=True)
 class Parameter:
     """An option by its full name and with its default in the plain form; None for one without a default.

@@ -14,6 +14,7 @@ pytest.importorskip("vjepa_mpc.msg", reason="the package is not built: run `make
 from vjepa_mpc.srv import SetGoal
 
 from vjepa_mpc.controller.assembly import ModelSettings, load_model
+from vjepa_mpc.goals.picture import PictureChecks
 from vjepa_mpc.images import encode_png
 from vjepa_mpc.ros.calibrate.parameters import CalibrationSettings
 from vjepa_mpc.ros.parameters.yaml_text import FileError, read_parameter_file
@@ -52,5 +53,5 @@ def test_of_parameter_files(home: Path) -> None:
 def test_of_goal_pictures_on_the_planners_machine(home: Path) -> None:
     picture = np.full((8, 8, 3), 7, np.uint8)
     (home / "goal.png").write_bytes(encode_png(picture))
-    (goal,) = sub_goals(SetGoal.Request(image_files=["~/goal.png"]), None, ())
+    (goal,) = sub_goals(SetGoal.Request(image_files=["~/goal.png"]), None, (), PictureChecks())
     np.testing.assert_array_equal(goal.image, picture)

@@ -18,6 +18,7 @@ from vjepa_mpc.geometry.limits import MotionLimits, WorkspaceBox
 from vjepa_mpc.geometry.rotation import check_rotation
 from vjepa_mpc.goals import endings
 from vjepa_mpc.goals.endings.interface import Ending
+from vjepa_mpc.goals.picture import PictureChecks
 from vjepa_mpc.loop.settings import LoopSettings
 from vjepa_mpc.motion.arm import MotionSettings
 from vjepa_mpc.options import Parameter, build, group, option
@@ -103,6 +104,7 @@ class Settings:
     autostart: bool = option(True, "Configure and activate the node at start, without a lifecycle manager.")
     planner: CEMConfig = group(PlannerSource(DEFAULT_PRESET), title=PRESET_DECIDES)
     endings: tuple[Ending, ...] = group(_Endings(), title="Goals")
+    goal_picture: PictureChecks = group(PictureChecks, "goal_picture.")
     topics: Topics = group(Topics, "topics.", "Topics")
     output: str = option(
         "pose",

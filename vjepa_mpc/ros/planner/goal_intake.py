@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -11,20 +12,25 @@ from vjepa_mpc.goals import endings
 from vjepa_mpc.goals.endings.budget import Budget
 from vjepa_mpc.goals.endings.interface import Ending
 from vjepa_mpc.goals.gripper_intent import GripperIntent
+from vjepa_mpc.goals.picture import PictureChecks
 from vjepa_mpc.goals.sub_goal import SubGoal, broadcast_options
-from vjepa_mpc.images import decode_image, image_to_rgb, read_image_file
+from vjepa_mpc.images import ImageError, decode_image, image_to_rgb, read_image_file
 
 # More sub-goals than this are a mistake; their pictures and latents would fill the memory.
 MAX_SUB_GOALS = 256
 
 
-def sub_goals(request: Any, camera_image: Any | None, defaults: Sequence[Ending]) -> tuple[SubGoal, ...]:
+def sub_goals(
+    request: Any, camera_image: Any | None, defaults: Sequence[Ending], checks: PictureChecks
+) -> tuple[SubGoal, ...]:
     """The sub-goals that a SetGoal request or a ReachGoal goal asks for.
 
     Args:
         request: has ``images``, ``image_files``, ``use_current_image``, ``steps`` and ``gripper``.
-        camera_image: the camera's newest message, where the request asks for it.
+        camera_image: the camera's newest message, which other pictures are compared with; None while there is none.
         defaults: what ends sub-goals; ``steps`` of the request take the place of the step budget.
+
+        checks: what is asked of pictures.
 
     Raises:
         ValueError: the request cannot be used; the message names the value and the remedy.
@@ -34,7 +40,7 @@ def sub_goals(request: Any, camera_image: Any | None, defaults: Sequence[Ending]
     ends = broadcast_options(count, budgets, tuple(defaults), "steps")
     intents = [GripperIntent.parse(text) for text in request.gripper]
     grippers = broadcast_options(count, intents, GripperIntent(), "gripper")
-    pictures = _pictures(request, camera_image)
+    pictures = _pictures(request, camera_image, checks)
     return tuple(
         SubGoal(image=image, endings=end, gripper=gripper)
         for image, end, gripper in zip(pictures, ends, grippers, strict=True)
@@ -57,10 +63,26 @@ def _count(request: Any) -> int:
     return count
 
 
-def _pictures(request: Any, camera_image: Any | None) -> Iterator[np.ndarray]:
+def _pictures(request: Any, camera_image: Any | None, checks: PictureChecks) -> Iterator[np.ndarray]:
     if request.use_current_image:
         yield image_to_rgb(camera_image)
+        return
+    camera = _readable(camera_image)
     for index, message in enumerate(request.images):
-        yield decode_image(message.data, f"goal image {index}")
+        name = f"goal image {index}"
+        yield _checked(decode_image(message.data, name), camera, name, checks)
     for path in request.image_files:
-        yield read_image_file(path)
+        yield _checked(read_image_file(path), camera, f"image file {path}", checks)
+
+
+def _checked(goal: np.ndarray, camera: np.ndarray | None, name: str, checks: PictureChecks) -> np.ndarray:
+    if camera is not None:
+        checks.require(goal, camera, name)
+    return goal
+
+
+def _readable(camera_image: Any | None) -> np.ndarray | None:
+    """The camera's picture; None while there is none, or one of which the supervisor says that it cannot be used."""
+    with suppress(ImageError):
+        return None if camera_image is None else image_to_rgb(camera_image)
+    return None

@@ -11,6 +11,7 @@ import numpy as np
 from rclpy.node import Node
 
 from vjepa_mpc.goals.endings.interface import Ending
+from vjepa_mpc.goals.picture import PictureChecks
 from vjepa_mpc.goals.sub_goal import SubGoal
 from vjepa_mpc.loop.control_loop import ControlLoop
 from vjepa_mpc.loop.job_queue import StoppedError
@@ -31,6 +32,7 @@ class GoalSetter:
         node: for its log.
         wiring: gives what there is while the node is configured; None while it is not.
         endings: gives what ends sub-goals for which a request names nothing else.
+        checks: gives what is asked of goal pictures.
         superseded: called on the control loop's thread with the goal, or 0 for none, that replaces the one before.
         shut_down: whether the node's life cycle has ended.
     """
@@ -40,11 +42,12 @@ class GoalSetter:
         node: Node,
         wiring: Callable[[], Wiring | None],
         endings: Callable[[], tuple[Ending, ...]],
+        checks: Callable[[], PictureChecks],
         superseded: Callable[[int], None],
         shut_down: Callable[[], bool],
     ) -> None:
-        self._node, self._wiring, self._endings, self._superseded = node, wiring, endings, superseded
-        self._shut_down = shut_down
+        self._node, self._wiring, self._endings, self._checks = node, wiring, endings, checks
+        self._superseded, self._shut_down = superseded, shut_down
         self._decoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="goal decoder")
 
     def set(self, request: Any, answer: Answer, begin: Begin = lambda pursue: pursue()) -> None:
@@ -58,11 +61,11 @@ class GoalSetter:
             return
         loop = wiring.loop
         try:
-            image = _camera_image(wiring) if request.use_current_image else None
+            image = _camera_image(wiring, current=request.use_current_image)
         except (ValueError, StoppedError) as error:
             self._refuse(error, answer)
             return
-        decoding = self._decoder.submit(sub_goals, request, image, self._endings())
+        decoding = self._decoder.submit(sub_goals, request, image, self._endings(), self._checks())
         decoding.add_done_callback(lambda done: self._on_decoded(loop, done, answer, begin))
 
     def clear(self, loop: ControlLoop) -> None:
@@ -130,18 +133,21 @@ class GoalSetter:
         return goal_id
 
 
-def _camera_image(wiring: Wiring) -> Any:
-    """The camera's newest message, for a goal.
+def _camera_image(wiring: Wiring, *, current: bool) -> Any | None:
+    """The camera's newest message; None while there is none.
+
+    Args:
+        wiring: where it comes in.
+        current: it is to be the goal, so it has to show how things are now.
 
     Raises:
-        ValueError: there is none, or the arm would not move by it either, such as when it is old.
+        ValueError: it cannot be the goal.
         StoppedError: the planner is ending.
     """
     image = wiring.inputs.image
-    trouble = wiring.loop.call(wiring.loop.image_trouble)
-    if image is None:
+    if current and image is None:
         raise ValueError("no camera image has arrived yet: check the image topic, or give a picture")
-    if trouble is not None:
+    if current and (trouble := wiring.loop.call(wiring.loop.image_trouble)) is not None:
         why = f"{trouble.reason.name}: {trouble.message}"
         raise ValueError(f"the camera's newest image is no current one, so it is not taken as the goal. {why}")
-    return image[1]
+    return None if image is None else image[1]

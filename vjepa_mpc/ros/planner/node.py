@@ -50,6 +50,7 @@ class PlannerNode(LifecycleNode):
             self,
             self._get_wiring,
             lambda: self._settings.snapshot.endings,
+            lambda: self._settings.snapshot.goal_picture,
             lambda goal_id: self._reach.superseded(goal_id),
             lambda: self._shut_down,
         )

@@ -8,7 +8,7 @@ import numpy as np
 
 from vjepa_mpc.geometry.cartesian import CartesianPose
 from vjepa_mpc.geometry.quaternion import UNIT_TOLERANCE
-from vjepa_mpc.options import option
+from vjepa_mpc.options import names_from_text, names_to_text, option
 from vjepa_mpc.safety.guards.age import AgeReasons, StampOptions, check_age
 from vjepa_mpc.safety.guards.cell import CellOptions
 from vjepa_mpc.safety.guards.interface import InputGuard, Scene
@@ -23,14 +23,6 @@ _AGE = AgeReasons(
     stale=Reason.POSE_STALE,
     future=Reason.POSE_FROM_FUTURE,
 )
-
-
-def _split(text: str) -> frozenset[str]:
-    return frozenset(filter(None, (word.strip() for word in text.split(","))))
-
-
-def _join(names: frozenset[str]) -> str:
-    return ", ".join(sorted(names))
 
 
 class PoseGuard(InputGuard[PoseSample]):
@@ -55,8 +47,8 @@ class PoseGuard(InputGuard[PoseSample]):
             frozenset(),
             "Names of plausibility findings that are right for this robot, comma-separated, such as 'CENTIMETRES, "
             "DEGREES'; empty: none.",
-            to_plain=_join,
-            from_plain=_split,
+            to_plain=names_to_text,
+            from_plain=names_from_text,
         )
 
         def __post_init__(self) -> None:
