@@ -23,7 +23,7 @@ class Observation:
     Attributes:
         image: uint8 RGB [H, W, 3].
         pose: measured [7] x, y, z, rx, ry, rz, g when the image was taken (metres, extrinsic xyz Euler radians, robot
-            base frame, gripper closedness 0 … 1).
+            base frame, gripper closedness 0 … 1); a floating-point array.
         start: [7] where the arm will be when the action begins, if it is still on its way there; None: where it is.
         proposals: [P, H, 7] action sequences from elsewhere, e.g. of a policy, that compete with the planner's own; in
             metres along the robot's axes and changes of closedness, without rotation. Each begins where the action
@@ -93,9 +93,10 @@ class Step:
         goal_count: how many sub-goals there are.
         goal_step: which action of the sub-goal this is, from 1; when finished, how many the last sub-goal took.
         step_budget: most actions of the sub-goal; None for no budget.
-        actions: planned [H, 7] float64 in the robot base frame.
-        target_pose: [7] float64, the observation's origin moved by the first action; its last entry is the commanded
-            gripper closedness.
+        actions: planned [H, 7] float64: dx, dy, dz in metres, three rotations in radians (extrinsic xyz Euler) and the
+            change of closedness; robot base frame.
+        target_pose: [7] float64 x, y, z, rx, ry, rz, closedness: the observation's origin moved by the first action,
+            and the commanded closedness.
         energy: of the camera image to the sub-goal's image, before the action; NaN for controllers without energies.
         ended: the sub-goals that have ended, in order, this image's among them.
         encode_seconds: time spent on encoding the camera image, and goal images not encoded before, and on comparing.

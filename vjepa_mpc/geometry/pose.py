@@ -1,7 +1,8 @@
 """End-effector poses, and the actions between them.
 
 A pose is [x, y, z, rx, ry, rz, g]: metres and extrinsic xyz Euler radians in the robot base frame, gripper closedness
-0 (open) to 1 (closed). An action is what leads from one pose to the next. Source: upstream
+0 (open) to 1 (closed). An action is what leads from one pose to the next. Arrays are float64, the planner's tensors
+float32. Source: upstream
 ``notebooks/utils/mpc_utils.py`` (``compute_new_pose``, ``poses_to_diff``), here batched and on the tensors' device.
 """
 
@@ -26,9 +27,8 @@ _CLOSEDNESS_SLACK = 0.05  # what a noisy finger sensor may lie outside of 0 to 1
 def integrate_pose(pose: Tensor, action: Tensor) -> Tensor:
     """The pose that an action leads to: p' = p + dp, R' = R(dr) R, g' = clip(g + dg, 0, 1).
 
-    Args and result: [..., 7] tensors (metres, radians, closedness; see the module) on any device; the arithmetic is
-    float64 (Euler angles near a pole need it), the result
-    has the pose's dtype.
+    Args and result: [..., 7] tensors (x, y, z in metres, radians, closedness; robot base frame; see the module) on any
+    device; the arithmetic is float64 (Euler angles near a pole need it), the result has the pose's dtype.
     """
     start, step = pose.double(), action.double()
     position = start[..., :3] + step[..., :3]
@@ -78,7 +78,7 @@ def _pose(position: np.ndarray, rotation: Rotation, closedness: float) -> np.nda
 
 
 def check_poses(poses: np.ndarray, what: str) -> None:
-    """Refuse recorded poses [..., 7] whose numbers cannot be metres, radians and closedness.
+    """Refuse recorded poses [..., 7] float64 whose numbers cannot be those of :mod:`vjepa_mpc.geometry.pose`.
 
     Raises:
         ValueError: with ``what`` they are, the number, and the unit that is expected.

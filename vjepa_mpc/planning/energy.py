@@ -69,8 +69,8 @@ class ObservedEnergy:
         Args:
             latent: of the camera's picture.
             goal: of the goal's picture.
-            pose: [7] measured pose, as a float32 tensor or a NumPy array (metres, extrinsic xyz Euler radians,
-                closedness 0 open to 1; robot base frame); zeros when not given.
+            pose: [7] measured pose, as a float32 tensor or a NumPy array (x, y, z in metres, extrinsic xyz Euler
+                radians, closedness 0 open to 1; robot base frame); zeros when not given.
         """
         return observed_energy(self._objective, latent, goal, pose)
 

@@ -17,8 +17,9 @@ class Candidates:
     """What one iteration predicted.
 
     Attributes:
-        actions: [S, H, 7] float32 on the CPU: dx, dy, dz in metres, three rotations of zero, change of closedness.
-        energies: [S] float32 on the CPU.
+        actions: [S, H, 7] float32 on the CPU: dx, dy, dz in metres, three rotations (radians) of zero, change of
+            closedness; robot base frame. They change a pose's x, y, z and gripper.
+        energies: [S] float32 on the CPU; lower is better.
     """
 
     actions: Tensor
@@ -30,7 +31,7 @@ class PlanResult:
     """What a planner found.
 
     Attributes:
-        actions: [H, 7] float32 on the CPU; the first one is to be executed.
+        actions: [H, 7] float32 on the CPU, as in :class:`Candidates`; the first one is to be executed.
         energies: lowest energy among the candidates of each iteration, and last that of what the optimiser made of
             them, if it went on. Empty when there was time for no iteration: then the actions are the warm start or,
             without one, no motion.

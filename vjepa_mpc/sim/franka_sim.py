@@ -157,7 +157,8 @@ class FrankaSim:
                 without it the configured block is used.
             block_position: block centre [2] in metres.
             block_yaw: radians.
-            pose: arm pose [7], or None for the middle of the workspace, gripper down and open.
+            pose: arm pose [7] of :mod:`vjepa_mpc.geometry.pose`, or None for the middle of the workspace, gripper down
+                and open.
             block_pose: full block pose [7] (position, quaternion xyzw) instead of the two above, e.g. in the hand.
             squeeze: command the hand closed although `pose` has it open as far as the block between the fingers.
 
@@ -205,7 +206,8 @@ class FrankaSim:
         """Set where arm and hand shall go; held until the next command. Nothing moves before `step`.
 
         Args:
-            target_pose: [6] or [7]; out of reach, the arm goes to the nearest posture. An entry 7 is ignored.
+            target_pose: [6] or [7] of :mod:`vjepa_mpc.geometry.pose`; out of reach, the arm goes to the nearest
+                posture. An entry 7, the closedness, is ignored.
             closedness: 0 open to 1 closed; on the block the hand squeezes.
 
         Raises:
@@ -239,7 +241,7 @@ class FrankaSim:
         """One step of a planner: move smoothly to the target while the hand works, then settle.
 
         Args:
-            target_pose: [6] or [7].
+            target_pose: [6] or [7], as for :meth:`command`.
             closedness: 0 open to 1 closed.
             seconds: what it takes in all; default `SimConfig.step_seconds`.
         """
@@ -269,6 +271,8 @@ class FrankaSim:
 
     def goal_image(self, pose: np.ndarray, block_pose: np.ndarray | None = None) -> np.ndarray:
         """What the camera would see with the arm at `pose` [7] and the block at `block_pose` [7] (or where it is).
+
+        The arm's pose is one of :mod:`vjepa_mpc.geometry.pose`, the block's a position and a quaternion xyzw.
 
         The state is the same afterwards as before.
         """

@@ -23,9 +23,9 @@ class Rollout(Protocol):
         """Take one action per candidate and predict what is seen after it.
 
         Args:
-            actions: [S, 7] float32 on the model's device: metres, extrinsic xyz Euler radians and closedness in the
-                robot base frame. S is at most the ``samples`` that the rollout was started with and stays the same from
-                one reset to the next.
+            actions: [S, 7] float32 on the model's device, what x, y, z, rx, ry, rz and closedness change by: metres,
+                extrinsic xyz Euler radians and closedness in the robot base frame. S is at most the ``samples`` that
+                the rollout was started with and stays the same from one reset to the next.
 
         Returns:
             [S, N, D] latents, comparable with those of :meth:`WorldModel.encode`. Later steps leave them as they are:
@@ -73,8 +73,8 @@ class WorldModel(Protocol):
 
         Args:
             context: [N, D] latent of the newest frame, or [T, N, D] of the last T frames, oldest first; on ``device``.
-            pose: [7] measured pose at that frame, or [T, 7], on ``device``: metres, extrinsic xyz Euler radians and
-                closedness in the robot base frame.
+            pose: [7] float32 measured pose at that frame, or [T, 7], on ``device``: x, y, z in metres, extrinsic
+                xyz Euler radians and closedness in the robot base frame.
             samples: the most candidates that one step may carry.
             horizon: the most steps between two resets.
             past_actions: [T - 1, 7] actions that led from each observed frame to the next; None with one frame.

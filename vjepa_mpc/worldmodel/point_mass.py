@@ -40,6 +40,8 @@ class PointMassWorldModel:
     def render(self, pose: Tensor | np.ndarray, size: int = 8) -> np.ndarray:
         """The picture [size, size, 3] uint8 of a point at ``pose`` [3 or 7]; positions outside the box are clipped.
 
+        Of the pose (:mod:`vjepa_mpc.geometry.pose`) only x, y, z count.
+
         Rows alternate between the two neighbouring grey levels so that the mean keeps fractions of a level.
         """
         position = torch.as_tensor(pose, dtype=self.dtype, device=self.device)[:3]
@@ -51,7 +53,10 @@ class PointMassWorldModel:
     def start_rollout(
         self, context: Tensor, pose: Tensor, samples: int, horizon: int = 1, past_actions: Tensor | None = None
     ) -> PointMassRollout:
-        """Begin at the newest context [1, 3]; poses, past actions and the limits are not needed."""
+        """Begin at the newest context [1, 3]; poses, past actions and the limits are not needed.
+
+        See :meth:`~vjepa_mpc.worldmodel.interface.WorldModel.start_rollout`.
+        """
         return PointMassRollout(context.reshape(-1, 1, 3)[-1])
 
     def rollout_bytes(self, horizon: int, observed_frames: int = 1) -> int:

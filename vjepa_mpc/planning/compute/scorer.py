@@ -155,6 +155,8 @@ class Scorer:
     def __call__(self, actions: Tensor, reserve: int = 0) -> Tensor:
         """Energies of the action sequences [H, S, 7]: of all [S], or of the first ones when time runs out.
 
+        Energies are float32, lower is better; actions are float32 as in :class:`~vjepa_mpc.planning.result.Candidates`.
+
         Time for predicting ``reserve`` more candidates is left over.
 
         Raises:
@@ -170,7 +172,7 @@ class Scorer:
         Rank 0 computes all of them, which are few, and the others learn them.
 
         Args:
-            actions: to predict.
+            actions: to predict, float32 as in :class:`~vjepa_mpc.planning.result.Candidates`.
             cost: how many plain predictions take as long as one with its derivative.
 
         Raises:

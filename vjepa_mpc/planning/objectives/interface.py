@@ -21,8 +21,8 @@ class Predicted:
     Args:
         steps: predicted latents [S, N, D] after each of the H actions.
         actions: [S, H, 7] float32: what the pose's entries change by.
-        pose: [7] float32 pose at which the first action begins: metres, extrinsic xyz Euler radians, closedness 0
-            (open) to 1; robot base frame.
+        pose: [7] float32 pose at which the first action begins: x, y, z in metres, extrinsic xyz Euler radians,
+            closedness 0 (open) to 1; robot base frame.
     """
 
     def __init__(self, steps: Sequence[Tensor], actions: Tensor, pose: Tensor) -> None:

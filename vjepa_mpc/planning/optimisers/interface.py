@@ -55,9 +55,10 @@ class Optimiser(ABC):
 
     @abstractmethod
     def update(self, search: Search, candidates: Tensor, energies: Tensor) -> None:
-        """Learn from candidates [H, S, 4] and their energies [S]; may be recorded as a CUDA graph, and must not wait.
+        """Learn from candidates [H, S, 4] and their energies [S] float32, of which lower is better.
 
-        When a time budget ends the iteration early, these are its first candidates, but at least ``topk``.
+        It may be recorded as a CUDA graph, and must not wait. When a time budget ends the iteration early, these are
+        its first candidates, but at least ``topk``.
         """
 
     @abstractmethod

@@ -18,7 +18,7 @@ class Distribution(NamedTuple):
 
 
 class Elites(NamedTuple):
-    """The best candidates [H, K, 4] and their energies [K], lowest first."""
+    """The best candidates [H, K, 4] and their energies [K] float32, lowest first."""
 
     candidates: Tensor
     energies: Tensor
@@ -42,7 +42,7 @@ class Update(ABC):
 
         Args:
             candidates: [H, S, 4] all candidates.
-            energies: [S] float32; not finite where a prediction failed.
+            energies: [S] float32, lower is better; not finite where a prediction failed.
             elites: the best of them.
         """
 

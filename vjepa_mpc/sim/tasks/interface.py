@@ -25,7 +25,15 @@ _ARRIVED_WITHIN = 0.003  # metres
 
 @dataclass(frozen=True, kw_only=True)
 class TaskGoal:
-    """A goal picture: uint8 RGB, the arm's and the block's pose in it, and a budget of MPC steps to get there."""
+    """A goal picture and a budget of MPC steps to get there.
+
+    Attributes:
+        name: in words.
+        image: uint8 RGB [H, W, 3].
+        pose: [7] of the arm in it, see :mod:`vjepa_mpc.geometry.pose`.
+        block_pose: [7] of the block in it: position in metres, quaternion xyzw.
+        steps: the budget.
+    """
 
     name: str
     image: np.ndarray
@@ -91,7 +99,7 @@ class Task(ABC):
     """One start and one goal.
 
     Attributes:
-        start_pose: [7] of the arm.
+        start_pose: [7] of the arm, see :mod:`vjepa_mpc.geometry.pose`.
         block_position: [2] metres, where the block lies at the start.
         block_yaw: radians, how it is turned.
         success_means: when an episode counts as a success, in words for the command line's help.

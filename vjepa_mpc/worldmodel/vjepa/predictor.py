@@ -22,7 +22,8 @@ class Predictor(nn.Module):
     """What the next frame's latent will be, for every time step of the input.
 
     Inputs x [B, T*N, D] (latents of T frames), actions [B, T, 7], states [B, T, 7]; output [B, T*N, D]: the raw
-    patches (not layer-normed) of which step t predicts frame t + 1. Everything inside a step sees everything of that
+    patches (not layer-normed) of which step t predicts frame t + 1. Actions and states, float32, are those of
+    :mod:`vjepa_mpc.geometry.pose`. Everything inside a step sees everything of that
     step and of earlier steps (block-causal attention).
     """
 
@@ -69,11 +70,11 @@ class Predictor(nn.Module):
         return self._tables[key]
 
     def encode_action(self, actions: Tensor) -> Tensor:
-        """Actions [..., 7] -> their tokens' features, in the action encoder's own precision."""
+        """Actions [..., 7] (:class:`Predictor`) -> their tokens' features, in the action encoder's own precision."""
         return self.action_encoder(actions.to(self.action_encoder.weight.dtype))
 
     def embed_sequence(self, x: Tensor, actions: Tensor, states: Tensor) -> Tensor:
-        """Tokens of all steps: x [B, T*N, D], actions and states [B, T, 7] -> [B, T*(N+2), W]."""
+        """Tokens of all steps: x [B, T*N, D], actions and states [B, T, 7] (:class:`Predictor`) -> [B, T*(N+2), W]."""
         patches = linear(x, self.predictor_embed).unflatten(1, (actions.shape[1], -1))
         # Actions and poses are read in the precision that their encoders were left in (see EXACT_LAYERS); only their
         # tokens are cast.
@@ -82,7 +83,7 @@ class Predictor(nn.Module):
         return torch.cat([action, state, patches], dim=2).flatten(1, 2)
 
     def embed_step(self, latent: Tensor, actions: Tensor, states: Tensor) -> Tensor:
-        """Tokens of one step: latent [B, N, D], actions and states [B, 7] -> [B, N+2, W]."""
+        """Tokens of one step: latent [B, N, D], actions and states [B, 7] -> [B, N+2, W]; see :class:`Predictor`."""
         return self.embed_sequence(latent, actions[:, None], states[:, None])
 
     @property
@@ -91,7 +92,7 @@ class Predictor(nn.Module):
         return cast("list[Block]", list(self.predictor_blocks))
 
     def forward(self, x: Tensor, actions: Tensor, states: Tensor) -> Tensor:
-        """x [B, T*N, D], actions and states [B, T, 7] -> [B, T*N, D]; see the class."""
+        """x [B, T*N, D], actions and states [B, T, 7] -> [B, T*N, D]; see :class:`Predictor`."""
         steps = actions.shape[1]
         if x.shape[1] != steps * self.tokens_per_frame:
             raise ValueError(

@@ -47,7 +47,7 @@ class VJEPAWorldModel:
     def start_rollout(
         self, context: Tensor, pose: Tensor, samples: int, horizon: int = 1, past_actions: Tensor | None = None
     ) -> Rollout:
-        """See :class:`~vjepa_mpc.worldmodel.interface.WorldModel`.
+        """See :meth:`~vjepa_mpc.worldmodel.interface.WorldModel.start_rollout`.
 
         Raises:
             ValueError: the shapes do not fit together, or past actions are missing.
