@@ -68,7 +68,7 @@ def with_references(name: str, text: str, depth: int = 2) -> str:
 
 
 def resolved(reference: str, name: str) -> tuple[str, Any]:
-    """The full name of what a reference in the docstring of ``name`` names from where it stands, and the thing itself."""
+    """What a reference in the docstring of ``name`` names from where it stands: its full name, and the thing itself."""
     places = [reference] if reference.startswith("vjepa_mpc.") else []
     parts = name.split(".")
     places += [".".join([*parts[:length], reference]) for length in range(len(parts), 1, -1)]
