@@ -28,6 +28,7 @@ def a_plan(energies: tuple[float, ...] = (0.5,), **changes: Any) -> PlanResult:
         "actions": torch.zeros(1, 7),
         "elite_std": torch.zeros(1, 4),
         "elites": torch.zeros(1, 1, 7),
+        "elite_energies": torch.zeros(1),
         "stopped_by": "iterations",
         "candidate_steps": 1,
         "timings": {"total": 0.1},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,6 +17,7 @@ from vjepa_mpc.planning import (
     ObservedEnergy,
     Pace,
     PlanResult,
+    Question,
     Ranks,
 )
 from vjepa_mpc.worldmodel.interface import WorldModel
@@ -54,10 +54,24 @@ class Planners:
         """State of the random numbers after the newest plan, or before the first one."""
         return self._generator.get_state()
 
-    def plan(self, config: CEMConfig, random_state: Tensor, *args: Any, **inputs: Any) -> PlanResult:
-        """What :meth:`CEMPlanner.plan` finds with these settings and numbers, or to stay where that is as good."""
-        self._generator.set_state(random_state)
-        return _or_stay(self._planner_for(config).plan(*args, **inputs), config.least_gain)
+    def plan(self, config: CEMConfig, context: Tensor, question: Question) -> PlanResult:
+        """What :meth:`CEMPlanner.plan` finds with these settings, or to stay where that is as good.
+
+        Args:
+            config: the settings.
+            context: [N, D] latent of the present picture, at the question's origin.
+            question: the rest.
+        """
+        self._generator.set_state(question.random_state)
+        plan = self._planner_for(config).plan(
+            context,
+            question.origin,
+            question.goal.latent,
+            previous=question.previous,
+            proposals=question.proposals,
+            pins=question.pins,
+        )
+        return _or_stay(plan, config.least_gain)
 
     def energy(self, config: CEMConfig, latent: Tensor, goal: Tensor, pose: Tensor) -> float:
         """Energy of an image's latent [N, D], seen at a pose [7], given a goal's. Waits for the device."""

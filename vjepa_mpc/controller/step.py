@@ -13,6 +13,7 @@ from vjepa_mpc.goals.progress import EndedSubGoal
 from vjepa_mpc.images import check_rgb
 from vjepa_mpc.planning.compute.budget import TOLERATED_OVERRUN
 from vjepa_mpc.planning.outlook import Outlook
+from vjepa_mpc.planning.question import Question
 from vjepa_mpc.planning.result import PlanResult
 
 
@@ -101,6 +102,7 @@ class Step:
         ended: the sub-goals that have ended, in order, this image's among them.
         encode_seconds: time spent on encoding the camera image, and goal images not encoded before, and on comparing.
         plan: what the planner found; None where none was asked.
+        question: what it was asked.
         clipped: what kept the action from being carried out as planned, in words; "" for nothing. The loop adds the
             workspace box.
         time_budget: seconds that the planner was allowed; None for no limit.
@@ -120,6 +122,7 @@ class Step:
     ended: tuple[EndedSubGoal, ...] = ()
     encode_seconds: float = 0.0
     plan: PlanResult | None = None
+    question: Question | None = None
     clipped: str = ""
     time_budget: float | None = None
     state: Any = None

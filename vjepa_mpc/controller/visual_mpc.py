@@ -26,7 +26,7 @@ from vjepa_mpc.geometry.pose import POSE_DIM, next_pose
 from vjepa_mpc.geometry.rotation import check_rotation
 from vjepa_mpc.goals.progress import Progress
 from vjepa_mpc.goals.sub_goal import SubGoal
-from vjepa_mpc.planning import GRIPPER, CEMConfig, Energy, Objective, PlanResult, Ranks
+from vjepa_mpc.planning import GRIPPER, CEMConfig, Energy, Goal, Objective, PlanResult, Question, Ranks
 from vjepa_mpc.worldmodel.interface import WorldModel, check_world_model
 from vjepa_mpc.worldmodel.preprocess import Crop
 
@@ -39,13 +39,13 @@ class _Run:
         goal_id: of the goal.
         progress: through the sub-goals, as committed.
         plan: committed last, with the index of its sub-goal; where a warm start begins.
-        latents: of the goal images encoded so far.
+        encoded: the goal images that were encoded so far.
     """
 
     goal_id: int
     progress: Progress
     plan: tuple[int, PlanResult] | None = None
-    latents: list[Tensor] = field(default_factory=list)
+    encoded: list[Goal] = field(default_factory=list)
 
     def previous_plan(self, index: int, horizon: int) -> PlanResult | None:
         """Where a warm start begins: the newest plan, if it was for this sub-goal and as many steps ahead."""
@@ -186,10 +186,10 @@ class VisualMPC(Controller):
 
     def _encode_goals(self, run: _Run) -> bool:
         """Encode what is missing, one image at a time; False as soon as the goal is superseded."""
-        for goal in run.progress.goals[len(run.latents) :]:
+        for goal in run.progress.goals[len(run.encoded) :]:
             if not self._is_current(run):
                 return False
-            run.latents.append(self._sight.encode(goal.image))
+            run.encoded.append(Goal(self._sight.encode(goal.image)))
         return True
 
     # -- steps ------------------------------------------------------------------------------------------------------
@@ -223,8 +223,11 @@ class VisualMPC(Controller):
         if progress.finished:
             step = self._stay(run, progress, observation)
         else:
-            plan = self._plan(run, progress, config, rotation, latent, observation)
-            step = self._follow(run, progress, plan, rotation, observation.origin)
+            goal = progress.goals[progress.index]
+            config = _config_for(goal, progress.steps, config)
+            question = self._question(run, progress, config, rotation, observation)
+            plan = self._planners.plan(config, self._sight.at_origin(latent, observation, rotation), question)
+            step = replace(self._follow(run, progress, plan, rotation, observation.origin), question=question)
         superseded = not self._is_current(run)
         return replace(
             step,
@@ -280,31 +283,22 @@ class VisualMPC(Controller):
         """The progress after an image, which may end sub-goals, and the energy to the one that is then current."""
         progress, pose = run.progress, torch.as_tensor(observation.pose, dtype=torch.float32)
         while not progress.finished:
-            energy = self._planners.energy(config, latent, run.latents[progress.index], pose)
+            energy = self._planners.energy(config, latent, run.encoded[progress.index].latent, pose)
             before, progress = progress, progress.seen(energy)
             if progress.index == before.index:
                 return progress, energy
-        return progress, self._planners.energy(config, latent, run.latents[-1], pose)
+        return progress, self._planners.energy(config, latent, run.encoded[-1].latent, pose)
 
-    def _plan(
-        self,
-        run: _Run,
-        progress: Progress,
-        config: CEMConfig,
-        rotation: np.ndarray,
-        latent: Tensor,
-        observation: Observation,
-    ) -> PlanResult:
-        """What the planner finds from the observation and its image's latent."""
+    def _question(
+        self, run: _Run, progress: Progress, config: CEMConfig, rotation: np.ndarray, observation: Observation
+    ) -> Question:
+        """What the planner is to be asked, with settings that are made for the goal."""
         index, origin = progress.index, observation.origin
         goal = progress.goals[index]
-        config = _config_for(goal, progress.steps, config)
-        return self._planners.plan(
-            config,
-            self._arm.random,
-            self._sight.at_origin(latent, observation, rotation),
-            torch.as_tensor(origin, dtype=torch.float32),
-            run.latents[index],
+        return Question(
+            goal=run.encoded[index],
+            origin=torch.as_tensor(origin, dtype=torch.float32),
+            random_state=self._arm.random,
             previous=run.previous_plan(index, config.rollout),
             proposals=_proposals(observation, rotation),
             pins=self._known_gripper(goal, float(origin[6])),

@@ -247,7 +247,7 @@ class Execution:
         clipped = filter(None, (step.clipped, _clipped(self._motion.clipped)))
         self._deciding.step = replace(step, clipped=" ".join(clipped))
         self._deciding.decide(tell=True)
-        self._publishers.debug(step, proposal.request.pose)
+        self._publishers.debug(step, proposal.request)
         self._listener.planned(step, proposal.seconds)
 
     def _finish(self, step: Step) -> None:

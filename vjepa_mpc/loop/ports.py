@@ -9,6 +9,7 @@ import numpy as np
 
 from vjepa_mpc.controller.step import Step
 from vjepa_mpc.geometry.setpoint import Setpoint
+from vjepa_mpc.loop.worker import PlanRequest
 from vjepa_mpc.safety.guards.violation import Violation
 from vjepa_mpc.safety.samples import GripperSample, ImageSample, Now, PoseSample
 from vjepa_mpc.safety.supervisor import Decision
@@ -77,8 +78,8 @@ class Publishers(Protocol):
     def status(self, decision: Decision, goal_id: int, step: Step | None) -> None:
         """Tell what is being done and why; ``step`` is the newest that was accepted for the goal."""
 
-    def debug(self, step: Step, start: np.ndarray) -> None:
-        """Show a step that is being carried out, and the pose [7] that it was planned from."""
+    def debug(self, step: Step, request: PlanRequest) -> None:
+        """Show a step that is being carried out, and what it was planned from."""
 
     def followers(self) -> str:
         """Who gets the set-points, and what usually keeps an arm from following them, in words."""

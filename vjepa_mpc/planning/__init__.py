@@ -3,7 +3,7 @@
 What to import from here:
 
 - :class:`CEMPlanner` plans; :class:`CEMConfig` are its settings, :data:`PRESETS` recommended ones; :class:`PlanResult`
-  is what it finds.
+  is what it finds, :class:`Question` what it was asked, :class:`Goal` the goal picture in it.
 - :class:`Objective`, :class:`Sampler`, :class:`Update` and :class:`Optimiser` are the interfaces of its parts, one file
   each in the folders of those names. :class:`Predicted` is what an objective sees, :func:`l1_energy` the published one.
   Own parts are named in the settings as "package.module:Class".
@@ -30,6 +30,7 @@ from vjepa_mpc.planning.parts import Setup
 from vjepa_mpc.planning.pins import GRIPPER
 from vjepa_mpc.planning.planner import CEMPlanner
 from vjepa_mpc.planning.presets import PRESETS
+from vjepa_mpc.planning.question import Goal, Question
 from vjepa_mpc.planning.result import Candidates, PlanResult
 from vjepa_mpc.planning.samplers.interface import Sampler
 from vjepa_mpc.planning.settings import plain_settings, planner_config, planner_parameters
@@ -45,6 +46,7 @@ __all__ = [
     "Distribution",
     "Elites",
     "Energy",
+    "Goal",
     "NotFiniteError",
     "Objective",
     "ObservedEnergy",
@@ -54,6 +56,7 @@ __all__ = [
     "Pace",
     "PlanResult",
     "Predicted",
+    "Question",
     "RankLostError",
     "Ranks",
     "Sampler",

@@ -245,6 +245,7 @@ class CEMPlanner:
             energies=energies,
             elite_std=search.spread.cpu(),
             elites=self._sequences(search.elites.candidates),
+            elite_energies=search.elites.energies.cpu(),
             stopped_by=stopped_by,
             candidate_steps=candidate_steps,
             timings={"total": self._clock() - started},

@@ -37,6 +37,7 @@ class PlanResult:
             without one, no motion.
         elite_std: [H, 4] spread of the last elites in x, y, z (metres) and gripper.
         elites: [K, H, 7] the best candidates of the last iteration, lowest energy first.
+        elite_energies: [K] float32 on the CPU; theirs.
         stopped_by: what ended the search: all ``iterations`` done, elites ``converged``, or the time budget
             (``deadline``).
         candidate_steps: predictions made by the search: candidates times horizon.
@@ -50,6 +51,7 @@ class PlanResult:
     energies: tuple[float, ...]
     elite_std: Tensor
     elites: Tensor
+    elite_energies: Tensor
     stopped_by: StoppedBy
     candidate_steps: int
     timings: dict[str, float]

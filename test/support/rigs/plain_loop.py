@@ -19,6 +19,7 @@ from vjepa_mpc.geometry.limits import WorkspaceBox
 from vjepa_mpc.geometry.setpoint import Setpoint
 from vjepa_mpc.loop.control_loop import ControlLoop
 from vjepa_mpc.loop.settings import LoopSettings
+from vjepa_mpc.loop.worker import PlanRequest
 from vjepa_mpc.motion.arm import MotionSettings
 from vjepa_mpc.planning import CEMConfig
 from vjepa_mpc.safety.config import SupervisorConfig
@@ -126,7 +127,7 @@ class PlainPorts:
             self._changed.notify_all()
         self.on_status()
 
-    def debug(self, step: Step, start: np.ndarray) -> None: ...
+    def debug(self, step: Step, request: PlanRequest) -> None: ...
 
     def followers(self) -> str:
         return "nobody listens"

@@ -8,18 +8,20 @@ from operator import attrgetter
 import numpy as np
 from geometry_msgs.msg import PoseArray
 from rclpy.lifecycle import LifecycleNode
-from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.time import Time
-from std_msgs.msg import Float64MultiArray
+from std_msgs.msg import Float64MultiArray, Header
 
 from vjepa_mpc.controller.step import Step
 from vjepa_mpc.geometry.setpoint import Setpoint
-from vjepa_mpc.msg import PlanStatus
+from vjepa_mpc.loop.worker import PlanRequest
+from vjepa_mpc.msg import PlanRecord, PlanStatus
 from vjepa_mpc.ros.common.conversions import pose_message
 from vjepa_mpc.ros.common.graph import subscribers_of
 from vjepa_mpc.ros.outputs.arm import OUTPUTS
 from vjepa_mpc.ros.outputs.gripper import GRIPPER_OUTPUTS
 from vjepa_mpc.ros.outputs.interface import GripperOutput, Output
+from vjepa_mpc.ros.outputs.plan_record import plan_record
 from vjepa_mpc.ros.parameters.settings import Settings
 from vjepa_mpc.safety.guards.violation import Violation
 from vjepa_mpc.safety.reasons import Reason
@@ -28,6 +30,7 @@ from vjepa_mpc.safety.supervisor import Decision
 
 # Whoever comes late learns the present state at once, and nothing of those before.
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+RECORDS = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
 UPRIGHT = np.array([0.0, 0.0, 0.0, 1.0])  # the quaternion of positions that are shown without an orientation
 
 
@@ -56,12 +59,13 @@ class Outputs:
         self._status = node.create_publisher(PlanStatus, "~/status", LATCHED)
         self._plan = node.create_publisher(PoseArray, "~/debug/plan", 1)
         self._energies = node.create_publisher(Float64MultiArray, "~/debug/energies", 1)
+        self._record = node.create_publisher(PlanRecord, "~/plan_record", RECORDS)
 
     def destroy(self) -> None:
         """End the publishers."""
         self._gripper.destroy()
         self._node.destroy_lifecycle_publisher(self._target)
-        for publisher in (self._status, self._plan, self._energies):
+        for publisher in (self._status, self._plan, self._energies, self._record):
             self._node.destroy_publisher(publisher)
 
     def setpoint(self, setpoint: Setpoint, now: Now) -> None:
@@ -94,16 +98,18 @@ class Outputs:
             message.encode_time, message.plan_time = step.encode_seconds, step.plan_seconds
         self._status.publish(message)
 
-    def debug(self, step: Step, start: np.ndarray) -> None:
-        """Show the planned positions and the planner's progress to whoever subscribed."""
+    def debug(self, step: Step, request: PlanRequest) -> None:
+        """Show the planned positions, the planner's progress, and all of the plan to whoever subscribed."""
+        header = Header(frame_id=self._frame_id, stamp=self._node.get_clock().now().to_msg())
         if self._plan.get_subscription_count():
-            message = PoseArray()
-            message.header.frame_id, message.header.stamp = self._frame_id, self._node.get_clock().now().to_msg()
-            for position in start[:3] + np.cumsum(step.actions[:, :3], axis=0):
-                message.poses.append(pose_message(position, UPRIGHT, "", message.header.stamp).pose)
+            message = PoseArray(header=header)
+            for position in request.pose[:3] + np.cumsum(step.actions[:, :3], axis=0):
+                message.poses.append(pose_message(position, UPRIGHT, "", header.stamp).pose)
             self._plan.publish(message)
         if self._energies.get_subscription_count():
             self._energies.publish(Float64MultiArray(data=[float(energy) for energy in step.energies]))
+        if self._record.get_subscription_count() and (record := plan_record(step, request, header)) is not None:
+            self._record.publish(record)
 
     def followers(self) -> str:
         """Who subscribes to the set-points, and what usually keeps an arm from following them."""
