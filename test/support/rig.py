@@ -239,6 +239,10 @@ class Recorder(DemoLink):
         """Who publishes on a topic, as this node sees it."""
         return list(self._node.get_publishers_info_by_topic(topic))
 
+    def subscribers_of(self, topic: str) -> list[Any]:
+        """Who subscribes to a topic, as this node sees it."""
+        return list(self._node.get_subscriptions_info_by_topic(topic))
+
     def set_parameters(self, node: str, **values: Any) -> str:
         """Set parameters together; the reason of a refusal, empty when they were taken."""
         request = SetParametersAtomically.Request()

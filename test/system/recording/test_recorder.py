@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,13 +18,14 @@ pytest.importorskip("rosbags", reason="the packages of the extra `data` are not 
 from rosbags.highlevel import AnyReader
 from vjepa_mpc.msg import PlanStatus
 
-from support.rig import Rig
+from support.rig import ROOT, Rig
 from vjepa_mpc.data import DataWarning, open_dataset
+from vjepa_mpc.images import decode_image
 from vjepa_mpc.ros.recorder.message_types import types_for
 from vjepa_mpc.tools.processes import NodeProcess
 
 PICTURES = "/camera/image_raw/compressed"
-TIMEOUT = 30.0  # seconds
+TIMEOUT = 120.0  # seconds
 SAMPLES = 24
 
 
@@ -86,6 +89,26 @@ def test_a_run_is_one_bag_with_everything(rig: Rig, domain: int, tmp_path: Path,
     assert episode.images(episode.stamps[:1]).shape[1:] == picture.shape
 
 
+def test_a_recorded_plan_can_be_made_again(rig: Rig, domain: int, tmp_path: Path, picture: np.ndarray) -> None:
+    with recorder(domain, tmp_path, jpeg_quality="0") as process:
+        start(process)
+        wait_for(lambda: bool(rig.link.subscribers_of("/planner_node/plan_record")))
+        reach(rig, picture)
+        assert process.stop(signal.SIGINT) == 0, process.output()
+    (bag,) = bags(tmp_path)
+    found = contents(bag)
+    (goal,) = {each.goal_id: each for each in found["/planner_node/goal"][-1:]}.values()
+    records = found["/planner_node/plan_record"]
+    assert [(each.goal_id, each.step) for each in records] == [(goal.goal_id, 1), (goal.goal_id, 2)]
+    assert np.array_equal(decode_image(goal.images[0].data, "goal"), picture) and goal.gripper == ["free"]
+    command = [sys.executable, ROOT / "examples/plan_again.py", bag]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert [line.partition(":")[0] for line in lines] == [f"goal {goal.goal_id} step {step}" for step in (1, 2)]
+    assert all("the same goal, actions differ by 0.0e+00" in line for line in lines), done.stdout
+
+
 def written(folder: Path) -> bytes:
     return b"".join(file.read_bytes() for bag in bags(folder) for file in bag.glob("*.mcap"))
 
@@ -120,5 +143,5 @@ def test_kill_9_leaves_a_readable_bag(rig: Rig, domain: int, tmp_path: Path, pic
 def test_a_folder_that_cannot_be_written_is_one_line(domain: int, tmp_path: Path) -> None:
     (tmp_path / "bags").write_text("a file")
     with recorder(domain, tmp_path) as process:
-        assert process.wait(30.0) == 2
+        assert process.wait(TIMEOUT) == 2
         assert "cannot start: folder=" in process.output() and "Traceback" not in process.output()

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from array import array
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from operator import attrgetter
 
 import numpy as np
 from geometry_msgs.msg import PoseArray
+from rclpy.exceptions import InvalidHandle
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.time import Time
+from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import Float64MultiArray, Header
 
 from vjepa_mpc.controller.step import Step
 from vjepa_mpc.geometry.setpoint import Setpoint
+from vjepa_mpc.goals.sub_goal import SubGoal
+from vjepa_mpc.images import encode_png
 from vjepa_mpc.loop.worker import PlanRequest
-from vjepa_mpc.msg import PlanRecord, PlanStatus
+from vjepa_mpc.msg import GoalPictures, PlanRecord, PlanStatus
 from vjepa_mpc.ros.common.conversions import pose_message
 from vjepa_mpc.ros.common.graph import subscribers_of
 from vjepa_mpc.ros.outputs.arm import OUTPUTS
@@ -59,13 +65,14 @@ class Outputs:
         self._status = node.create_publisher(PlanStatus, "~/status", LATCHED)
         self._plan = node.create_publisher(PoseArray, "~/debug/plan", 1)
         self._energies = node.create_publisher(Float64MultiArray, "~/debug/energies", 1)
+        self._goal = node.create_publisher(GoalPictures, "~/goal", LATCHED)
         self._record = node.create_publisher(PlanRecord, "~/plan_record", RECORDS)
 
     def destroy(self) -> None:
         """End the publishers."""
         self._gripper.destroy()
         self._node.destroy_lifecycle_publisher(self._target)
-        for publisher in (self._status, self._plan, self._energies, self._record):
+        for publisher in (self._status, self._plan, self._energies, self._goal, self._record):
             self._node.destroy_publisher(publisher)
 
     def setpoint(self, setpoint: Setpoint, now: Now) -> None:
@@ -97,6 +104,14 @@ class Outputs:
             message.action = step.actions[0].tolist()
             message.encode_time, message.plan_time = step.encode_seconds, step.plan_seconds
         self._status.publish(message)
+
+    def goal(self, goal_id: int, goals: Sequence[SubGoal]) -> None:
+        """Show what is to be reached; from any thread."""
+        header = Header(frame_id=self._frame_id, stamp=self._node.get_clock().now().to_msg())
+        message = GoalPictures(header=header, goal_id=goal_id, gripper=[str(goal.gripper) for goal in goals])
+        message.images = [CompressedImage(format="png", data=array("B", encode_png(goal.image))) for goal in goals]
+        with suppress(InvalidHandle):  # the planner may be ending
+            self._goal.publish(message)
 
     def debug(self, step: Step, request: PlanRequest) -> None:
         """Show the planned positions, the planner's progress, and all of the plan to whoever subscribed."""

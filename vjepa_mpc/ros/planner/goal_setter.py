@@ -59,14 +59,13 @@ class GoalSetter:
         if wiring is None:
             answer(0, self.not_configured())
             return
-        loop = wiring.loop
         try:
             image = _camera_image(wiring, current=request.use_current_image)
         except (ValueError, StoppedError) as error:
             self._refuse(error, answer)
             return
         decoding = self._decoder.submit(sub_goals, request, image, self._endings(), self._checks())
-        decoding.add_done_callback(lambda done: self._on_decoded(loop, done, answer, begin))
+        decoding.add_done_callback(lambda done: self._on_decoded(wiring, done, answer, begin))
 
     def clear(self, loop: ControlLoop) -> None:
         """Have no goal; on the control loop's thread."""
@@ -111,17 +110,16 @@ class GoalSetter:
         """Decode nothing more."""
         self._decoder.shutdown(wait=False, cancel_futures=True)
 
-    def _on_decoded(
-        self, loop: ControlLoop, decoding: Future[tuple[SubGoal, ...]], answer: Answer, begin: Begin
-    ) -> None:
+    def _on_decoded(self, wiring: Wiring, decoding: Future[tuple[SubGoal, ...]], answer: Answer, begin: Begin) -> None:
         try:
             goals = decoding.result()
-            goal_id = loop.call(begin, lambda: self._pursue(loop, goals))
+            goal_id = wiring.loop.call(begin, lambda: self._pursue(wiring.loop, goals))
         except Exception as error:
             self._refuse(error, answer)
             return
         self._node.get_logger().info(f"goal {goal_id}: {len(goals)} sub-goals")
         answer(goal_id, "")
+        wiring.outputs.goal(goal_id, goals)
 
     def _refuse(self, error: Exception, answer: Answer) -> None:
         self._node.get_logger().warning(f"goal refused: {error}")
