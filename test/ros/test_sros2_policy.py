@@ -137,5 +137,5 @@ def test_set_goal_may_call_what_the_planner_offers() -> None:
     profile = POLICY.find(".//profile[@node='set_goal']")
     assert profile is not None
     requested = {element.text for element in profile.findall("services[@request='ALLOW']/service")}
-    assert requested == {"/planner_node/set_goal"} <= allowed("planner_node")["reply"]
+    assert requested == {"/planner_node/set_goal", "/planner_node/get_image"} <= allowed("planner_node")["reply"]
     assert "/planner_node/status" in allowed("planner_node")["publish"] & allowed("set_goal")["subscribe"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from support.rig import Rig
-from vjepa_mpc.images import encode_png
+from vjepa_mpc.images import encode_png, read_image_file
 from vjepa_mpc.tools.processes import local_environment
 
 
@@ -38,6 +38,23 @@ def test_a_bad_picture_is_refused_before_it_is_sent(domain: int) -> None:
     done = set_goal(domain, __file__)
     assert done.returncode == 2
     assert "is not a picture" in done.stderr
+
+
+def test_what_the_camera_sees_is_kept_and_is_a_goal(rig: Rig, domain: int, tmp_path: Path) -> None:
+    file = tmp_path / "above_block.png"
+    done = set_goal(domain, "--save-current", str(file))
+    assert (done.returncode, done.stderr) == (0, "")
+    seen = rig.link.wait_for_view().image
+    assert np.abs(read_image_file(file).astype(int) - seen.astype(int)).mean() < 1.0, "the arm was at rest"
+    assert set_goal(domain, str(file), "--steps", "1").returncode == 0
+
+
+def test_saving_sets_no_goal(domain: int, tmp_path: Path) -> None:
+    for wrong in (["--current"], ["a.png"]):
+        done = set_goal(domain, *wrong, "--save-current", str(tmp_path / "a.png"))
+        assert done.returncode == 2 and "--save-current sets no goal" in done.stderr
+    done = set_goal(domain, "--save-current", str(tmp_path))
+    assert done.returncode == 2 and "cannot be written" in done.stderr
 
 
 def test_without_a_planner_it_says_so(domain: int) -> None:

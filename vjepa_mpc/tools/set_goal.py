@@ -1,4 +1,7 @@
-"""Send goal images to the planner: `set_goal a.png b.png --steps 8` (nobody types a picture into a service call)."""
+"""Send goal images to the planner: `set_goal a.png b.png --steps 8` (nobody types a picture into a service call).
+
+`set_goal --save-current a.png` keeps what the camera sees now as such an image.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import functools
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from rclpy.client import Client
@@ -14,8 +18,9 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import CompressedImage
 
-from vjepa_mpc.arguments import COUNT, Parser, real, whole
+from vjepa_mpc.arguments import COUNT, Parser, local_path, real, whole
 from vjepa_mpc.exit_status import ExitStatus
+from vjepa_mpc.files import WriteError, replacing, require_writable
 from vjepa_mpc.goals.gripper_intent import GripperIntent
 from vjepa_mpc.images import decode_image, read_image_bytes
 from vjepa_mpc.msg import PlanStatus
@@ -23,7 +28,7 @@ from vjepa_mpc.ros.common import process
 from vjepa_mpc.ros.common.names import ros_name
 from vjepa_mpc.ros.parameters.arguments import NodeParameters
 from vjepa_mpc.ros.parameters.command_line import own_arguments
-from vjepa_mpc.srv import SetGoal
+from vjepa_mpc.srv import GetImage, SetGoal
 
 NODE = NodeParameters("set_goal", lambda _: ())
 NOT_ACTIVE = "NOT_ACTIVE"  # of the planner's status
@@ -38,6 +43,8 @@ def parser() -> argparse.ArgumentParser:
     result = Parser(prog="set_goal", description=__doc__)
     result.add_argument("images", nargs="*", help="goal images (PNG, JPEG), one a sub-goal, in order")
     result.add_argument("--current", action="store_true", help="take the camera's newest image as the goal")
+    save = "write the camera's newest image to this PNG file, and set no goal"
+    result.add_argument("--save-current", type=local_path, metavar="FILE", help=save)
     steps = "step budget of each sub-goal, or one for all"
     result.add_argument("--steps", nargs="+", type=_steps, default=[], help=steps)
     gripper = "free, open, closed or close_after:H; each or for all"
@@ -64,13 +71,18 @@ def _gripper(text: str) -> str:
     return text
 
 
-def make_request(arguments: argparse.Namespace) -> SetGoal.Request:
+def make_request(arguments: argparse.Namespace) -> SetGoal.Request | GetImage.Request:
     """The service request of a command line.
 
     Raises:
         ImageError: a picture cannot be used.
         ValueError: the arguments do not fit together.
     """
+    if arguments.save_current is not None:
+        if arguments.images or arguments.current:
+            raise ValueError("--save-current sets no goal: give neither goal images nor --current with it")
+        require_writable(arguments.save_current, "--save-current")
+        return GetImage.Request()
     if bool(arguments.images) == arguments.current:
         raise ValueError("give goal images, or --current for the camera's newest image (not both)")
     request = SetGoal.Request(use_current_image=arguments.current, steps=arguments.steps, gripper=arguments.gripper)
@@ -87,7 +99,7 @@ def make_request(arguments: argparse.Namespace) -> SetGoal.Request:
 class SetGoalNode(Node):
     """Asks the planner; `ask` is the whole job."""
 
-    def __init__(self, arguments: argparse.Namespace, request: SetGoal.Request) -> None:
+    def __init__(self, arguments: argparse.Namespace, request: SetGoal.Request | GetImage.Request) -> None:
         super().__init__("set_goal")
         self._arguments, self._request = arguments, request
         self._reason = ""
@@ -102,7 +114,7 @@ class SetGoalNode(Node):
         return True
 
     def ask(self, stopping: threading.Event) -> int:
-        """Send the request once the planner is active, and print its answer; returns the exit status."""
+        """Send the request, and print the answer or keep the picture; returns the exit status."""
         try:
             response = self._answer(stopping)
         except TimeoutError as error:
@@ -111,10 +123,32 @@ class SetGoalNode(Node):
         except SignalledError:
             print("set_goal: interrupted before the planner answered", file=sys.stderr)
             return ExitStatus.INTERRUPTED
-        print(response.message if response.success else f"refused: {response.message}")
-        return ExitStatus.DONE if response.success else ExitStatus.FAILED
+        if not response.success:
+            print(f"refused: {response.message}")
+            return ExitStatus.FAILED
+        if not isinstance(response, GetImage.Response):
+            print(response.message)
+            return ExitStatus.DONE
+        try:
+            self._save(response.image)
+        except WriteError as error:
+            print(f"set_goal: {error}", file=sys.stderr)
+            return ExitStatus.FAILED
+        return ExitStatus.DONE
 
-    def _answer(self, stopping: threading.Event) -> SetGoal.Response:
+    def _save(self, picture: CompressedImage) -> None:
+        """Write the picture.
+
+        Raises:
+            WriteError: it could not be written.
+        """
+        file: Path = self._arguments.save_current
+        with replacing(file) as partial:
+            partial.write_bytes(bytes(picture.data))
+        height, width = decode_image(picture.data, str(file)).shape[:2]
+        print(f"{file} written: {width} x {height} pixels, as the planner's camera sees it now")
+
+    def _answer(self, stopping: threading.Event) -> SetGoal.Response | GetImage.Response:
         """The planner's answer.
 
         Raises:
@@ -122,12 +156,14 @@ class SetGoalNode(Node):
             SignalledError: a signal came.
         """
         timeout = f"within {self._arguments.timeout:g} s"
+        kind, service = (GetImage, "get_image") if self._arguments.save_current else (SetGoal, "set_goal")
         # Inactive, it refuses goals; waiting may help. At the timeout, it is left to say why.
-        self._wait(lambda: self._reason not in ("", NOT_ACTIVE), stopping)
+        unready = ("",) if kind is GetImage else ("", NOT_ACTIVE)
+        self._wait(lambda: self._reason not in unready, stopping)
         if not self._reason:
             topic = self._status.topic_name
             raise TimeoutError(f"nothing on {topic} {timeout}: is the planner running there, and configured?")
-        client: Client[Any, Any] = self.create_client(SetGoal, f"{self._arguments.node}/set_goal")
+        client: Client[Any, Any] = self.create_client(kind, f"{self._arguments.node}/{service}")
         if not self._wait(client.service_is_ready, stopping):
             raise TimeoutError(f"no service {client.srv_name} {timeout}: is the planner running in this namespace?")
         future = client.call_async(self._request)

@@ -227,3 +227,12 @@ def test_the_unit_tests_are_found_where_ros_is_absent() -> None:
         [*command, "--collect-only", "--quiet", "test/unit"], cwd=ROOT, env=environment, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout
+
+
+def test_colcon_test_runs_pytest_on_folders_that_exist() -> None:
+    cmake = (ROOT / "CMakeLists.txt").read_text(encoding="utf-8")
+    command = re.search(r"ament_add_test\(pytest\s+COMMAND \S+ -m pytest ((?:test/\S+ )+)", cmake)
+    assert command is not None, "colcon test runs nothing"
+    folders = command[1].split()
+    assert folders and all(list((ROOT / folder).rglob("test_*.py")) for folder in folders)
+    assert "<test_depend>ament_cmake_test</test_depend>" in (ROOT / "package.xml").read_text(encoding="utf-8")

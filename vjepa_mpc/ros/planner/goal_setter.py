@@ -106,6 +106,18 @@ class GoalSetter:
         pose = None if wiring is None else wiring.inputs.pose
         return None if pose is None else pose.position
 
+    def camera_image(self) -> Any:
+        """The camera's newest message.
+
+        Raises:
+            ValueError: there is none, or it is no current one; or the node is not configured.
+            StoppedError: the planner is ending.
+        """
+        wiring = self._wiring()
+        if wiring is None:
+            raise ValueError(self.not_configured())
+        return _camera_image(wiring, current=True)
+
     def close(self) -> None:
         """Decode nothing more."""
         self._decoder.shutdown(wait=False, cancel_futures=True)
@@ -147,5 +159,5 @@ def _camera_image(wiring: Wiring, *, current: bool) -> Any | None:
         raise ValueError("no camera image has arrived yet: check the image topic, or give a picture")
     if current and (trouble := wiring.loop.call(wiring.loop.image_trouble)) is not None:
         why = f"{trouble.reason.name}: {trouble.message}"
-        raise ValueError(f"the camera's newest image is no current one, so it is not taken as the goal. {why}")
+        raise ValueError(f"the camera's newest image is no current one, so it is no goal. {why}")
     return None if image is None else image[1]

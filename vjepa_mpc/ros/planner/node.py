@@ -26,6 +26,7 @@ from vjepa_mpc.ros.parameters.planner import NODE, declare
 from vjepa_mpc.ros.parameters.settings import Settings
 from vjepa_mpc.ros.planner import diagnostics
 from vjepa_mpc.ros.planner.goal_setter import GoalSetter
+from vjepa_mpc.ros.planner.newest_image import NewestImage
 from vjepa_mpc.ros.planner.ranks import joined, plan_along
 from vjepa_mpc.ros.planner.reach_action import ReachAction
 from vjepa_mpc.ros.planner.services import Services
@@ -56,6 +57,7 @@ class PlannerNode(LifecycleNode):
         )
         self._reach = ReachAction(self, self._goals)
         self._requests = Services(self, self._goals, self._get_wiring)
+        self._newest_image = NewestImage(self, self._goals.camera_image)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 1)
         steady_timer(self, DIAGNOSTICS_PERIOD, self._publish_diagnostics)
 
@@ -76,6 +78,7 @@ class PlannerNode(LifecycleNode):
         self._reach.deactivated()
         clean = wiring is None or wiring.loop.stop(STOP_TIMEOUT)
         self._goals.close()
+        self._newest_image.close()
         self._reach.wait_concluded(ANSWER_TIMEOUT)
         return clean
 
