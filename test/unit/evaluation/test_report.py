@@ -188,9 +188,10 @@ def test_calibration_is_measured_turn_by_turn(untrained: Path, tmp_path: Path) -
     assert table.count("| no |") == 2 and "| 20° |" in table
 
 
-def test_impossible_numbers_are_refused() -> None:
-    with pytest.raises(ValueError, match="--episodes 0"):
-        evaluate.main(_arguments("--task", "reach", "--episodes", "0"))
+def test_impossible_numbers_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        _arguments("--task", "reach", "--episodes", "0")
+    assert "--episodes: 0: give a whole number from 1" in capsys.readouterr().err
 
 
 @pytest.fixture

@@ -151,7 +151,9 @@ def test_a_file_that_is_no_yaml_is_named(folder: Path, capsys: pytest.CaptureFix
 
 
 def test_threads_are_checked_before_anything_else(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "threads=99999" in refused(folder, capsys, "--threads", "99999")
+    with pytest.raises(SystemExit, match="2"):
+        train(folder, "--threads", "99999")
+    assert "--threads: 99999: give a whole number from 1 to 1024" in capsys.readouterr().err
     assert not (folder / "out").exists()
 
 
