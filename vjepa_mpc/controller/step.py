@@ -105,6 +105,8 @@ class Step:
         question: what it was asked.
         clipped: what kept the action from being carried out as planned, in words; "" for nothing. The loop adds the
             workspace box.
+        kept: share of the fall of the energy that the action before promised, and that came true; NaN where nobody
+            knows. The loop says so.
         time_budget: seconds that the planner was allowed; None for no limit.
         state: where the controller is once this step is committed. Only the controller looks at it.
     """
@@ -124,6 +126,7 @@ class Step:
     plan: PlanResult | None = None
     question: Question | None = None
     clipped: str = ""
+    kept: float = math.nan
     time_budget: float | None = None
     state: Any = None
 

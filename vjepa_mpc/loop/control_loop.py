@@ -18,6 +18,7 @@ from vjepa_mpc.loop.ports import Clock, Inputs, Listener, Publishers
 from vjepa_mpc.loop.settings import LoopSettings
 from vjepa_mpc.loop.timing import PeriodMeter
 from vjepa_mpc.loop.worker import Failure, Outcome, PlanningWorker
+from vjepa_mpc.safety.config import SupervisorConfig
 from vjepa_mpc.safety.guards.violation import Violation
 from vjepa_mpc.safety.reasons import Reason, State
 from vjepa_mpc.safety.samples import ImageSample
@@ -130,6 +131,10 @@ class ControlLoop:
         self._inputs.forget()
         self._execution.take_over()
         self._supervisor.activate(self._deciding.now())
+
+    def reconfigure(self, guards: SupervisorConfig) -> None:
+        """Have the supervisor judge plans by other options."""
+        self._supervisor.reconfigure(guards)
 
     def deactivate(self) -> None:
         """Let the arm come to rest where it is, and drop the goal: after the next activation it waits for a new one."""

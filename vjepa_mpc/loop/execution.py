@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import replace
 
@@ -245,7 +246,8 @@ class Execution:
         if not self._motion.follow(step.target_pose, self._closedness(), now, now + self._plan_max_age):
             self._commit()
         clipped = filter(None, (step.clipped, _clipped(self._motion.clipped)))
-        self._deciding.step = replace(step, clipped=" ".join(clipped))
+        kept = _kept(self._deciding.step, step)
+        self._deciding.step = replace(step, clipped=" ".join(clipped), kept=kept)
         self._deciding.decide(tell=True)
         self._publishers.debug(step, proposal.request)
         self._listener.planned(step, proposal.seconds)
@@ -267,3 +269,11 @@ def _clipped(by_the_box: np.ndarray) -> str:
     """How the workspace box has changed a step's target [3], in words; "" for nothing that matters."""
     axes = [f"{axis} by {1000 * by:+.0f} mm" for axis, by in zip("xyz", by_the_box, strict=True) if abs(by) >= _NOTICED]
     return f"The workspace box clips the action: it moves the target's {', '.join(axes)}." if axes else ""
+
+
+def _kept(before: Step | None, step: Step) -> float:
+    """What came true, by a step's energy, of the fall that the one before it promised; NaN where nobody knows."""
+    if before is None or before.outlook is None or before.goal_index != step.goal_index:
+        return math.nan
+    promise = before.outlook.promise
+    return (before.energy - step.energy) / promise if promise > 0.0 else math.nan

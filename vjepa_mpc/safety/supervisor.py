@@ -103,6 +103,13 @@ class Supervisor:
         self._config = config
         self._start_over(active=False)
 
+    def reconfigure(self, config: SupervisorConfig) -> None:
+        """Judge plans by other options from now on; all else that has changed counts from the next `configure` on."""
+        if self._config is None or self._guards is None:
+            return
+        self._config = config
+        self._guards.progress.change(config)
+
     def cleanup(self) -> None:
         """Forget configuration and goal."""
         self._config = None

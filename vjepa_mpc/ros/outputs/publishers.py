@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -94,6 +95,7 @@ class Outputs:
         message.message = self._explain(decision)
         message.header.frame_id, message.header.stamp = self._frame_id, self._node.get_clock().now().to_msg()
         message.goal_id = goal_id
+        message.energy_still = message.energy_expected = message.contrast = message.kept = math.nan
         if step is not None:
             if decision.reason is Reason.NONE:
                 message.message = step.clipped
@@ -102,6 +104,11 @@ class Outputs:
             message.step, message.step_budget = step.goal_step, step.step_budget or 0
             message.energy = float(step.energy)
             message.action = step.actions[0].tolist()
+            message.kept = step.kept
+            if step.outlook is not None:
+                outlook = step.outlook
+                message.energy_still, message.energy_expected = outlook.still, outlook.expected
+                message.contrast = outlook.contrast
             message.encode_time, message.plan_time = step.encode_seconds, step.plan_seconds
         self._status.publish(message)
 

@@ -53,6 +53,7 @@ def configured(name: str, stamp: Time, loop: ControlLoop, inputs: Inputs) -> Dia
                 "energy after doing nothing, predicted": f"{step.outlook.still:.4f}",
                 "energy after the plan, predicted": f"{step.outlook.expected:.4f}",
                 "contrast": f"{step.outlook.contrast:.3f}",
+                "share of the promised fall that came true": f"{step.kept:.3f}",
             }
     if decision is None:
         return _array(name, stamp, DiagnosticStatus.OK, "starting", values)

@@ -10,6 +10,7 @@ and moves (:mod:`~vjepa_mpc.loop.control_loop`); the planner's, which computes; 
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
@@ -18,6 +19,7 @@ from vjepa_mpc.controller.assembly import make_controller
 from vjepa_mpc.controller.choices import DEFAULT
 from vjepa_mpc.controller.interface import Controller, HasPlanner
 from vjepa_mpc.loop.control_loop import ControlLoop
+from vjepa_mpc.loop.job_queue import StoppedError
 from vjepa_mpc.planning import Ranks
 from vjepa_mpc.ros.common import process
 from vjepa_mpc.ros.common.optional_interfaces import MissingInterfaceError
@@ -190,6 +192,9 @@ class PlannerNode(LifecycleNode):
         controller: object = self._controller
         if isinstance(controller, HasPlanner):
             controller.planner_config = settings.planner
+        if self._wiring is not None and settings.supervisor is not None:
+            with suppress(StoppedError):  # then nothing is judged any more
+                self._wiring.loop.call(self._wiring.loop.reconfigure, settings.supervisor)
 
     def _publish_diagnostics(self) -> None:
         stamp, wiring = self.get_clock().now().to_msg(), self._wiring

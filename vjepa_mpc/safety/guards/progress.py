@@ -39,18 +39,21 @@ class ProgressGuard(Guard):
             "goal picture then has nothing to do with what the camera shows. 0: never.",
             low=0.0,
             high=1.0,
+            live=True,
         )
         progress_steps: int = option(
             3,
             "The arm holds (NO_PROGRESS) when so many steps in a row have not lowered the energy as planned. 0: never.",
             low=0,
             high=1000,
+            live=True,
         )
         progress_share: float = option(
             0.3,
             "Share of the planned fall of the energy that progress_steps steps have to reach together.",
             low=0.0,
             high=1.0,
+            live=True,
         )
 
     reasons = (Reason.GOAL_NOT_SEEN, Reason.NO_PROGRESS)
@@ -61,6 +64,11 @@ class ProgressGuard(Guard):
         self._taken: list[_Taken] = []
         self._found: Violation | None = None
         self._found_at = _Taken(0.0, 0.0, serious=True)
+
+    def change(self, options: Options) -> None:
+        """Judge by other options from now on, as in a new attempt."""
+        self._options = options
+        self.forget()
 
     @property
     def violation(self) -> Violation | None:

@@ -136,3 +136,15 @@ def test_what_is_wrong_with_an_input_is_told_first(rig: Rig) -> None:
     rig.pose = {"frame_id": "world"}
     decision = rig.tick()
     assert decision.reason is Reason.POSE_WRONG_FRAME and not decision.may_review
+
+
+def test_other_options_hold_from_now_on_and_give_another_attempt(rig: Rig) -> None:
+    rig.start()
+    stuck(rig)
+    assert rig.tick().reason is Reason.NO_PROGRESS
+    rig.supervisor.reconfigure(replace(CONFIG, progress_steps=0))
+    rig.run(2.0)
+    assert all(carry_out(rig, 0.42, IN_VAIN) for _ in range(10))
+    rig.supervisor.reconfigure(replace(CONFIG, goal_contrast=1.0))
+    assert not carry_out(rig, 0.42, IN_VAIN)
+    assert rig.tick().reason is Reason.GOAL_NOT_SEEN
