@@ -1,4 +1,8 @@
-"""Reference data that the published code computed; it lies beside the repository, in ``../shared``."""
+"""Reference data that the published code computed.
+
+A small model is in the repository (``test/data``, made by ``scripts/make_golden.py``); the rest lies beside the
+repository, in ``../shared``, and the tests that need it are skipped where it is absent.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ from torch import Tensor
 
 from vjepa_mpc.worldmodel import VJEPAWorldModel, build_world_model
 
+SMALL = Path(__file__).resolve().parents[1] / "data" / "golden_small.npz"
 SHARED = Path(os.environ.get("VJEPA_MPC_SHARED", Path(__file__).resolve().parents[3] / "shared"))
 
 
@@ -23,7 +28,8 @@ def reference(name: str) -> Path:
     path = SHARED / name
     if not path.is_file():
         pytest.skip(
-            f"reference data {path} is absent: put the shared folder beside the repository or set VJEPA_MPC_SHARED"
+            f"reference data {path} is absent: put the shared folder beside the repository or set VJEPA_MPC_SHARED. "
+            "Without it, parity is only tested with the small model of test/data"
         )
     return path
 
@@ -44,15 +50,21 @@ class GoldenModel:
         return build_world_model(self.config, self.encoder_state, self.predictor_state, **options)
 
 
-def golden_model(name: str) -> GoldenModel:
-    with np.load(reference(f"golden/{name}.npz")) as archive:
+def golden_model(name: str = "small") -> GoldenModel:
+    """A model by name; ``small`` is the one that every clone has."""
+    with np.load(SMALL if name == "small" else reference(f"golden/{name}.npz")) as archive:
         config = json.loads(str(archive["config"]))
-        arrays = {key: torch.from_numpy(archive[key]) for key in archive.files if key != "config"}
+        arrays = {key: _tensor(archive[key]) for key in archive.files if key != "config"}
 
     def part(prefix: str) -> dict[str, Tensor]:
         return {key.removeprefix(prefix): value for key, value in arrays.items() if key.startswith(prefix)}
 
     return GoldenModel(config, arrays, part("encoder/"), part("predictor/"))
+
+
+def _tensor(values: np.ndarray) -> Tensor:
+    """What is stored in half precision was so when the published code read it, as float32."""
+    return torch.from_numpy(values.astype(np.float32) if values.dtype == np.float16 else values)
 
 
 def relative_error(value: Tensor, expected: Tensor) -> float:

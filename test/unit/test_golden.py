@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from support.golden import GoldenModel, golden_model, reference, relative_error
+from support.golden import SMALL, GoldenModel, golden_model, reference, relative_error
 from vjepa_mpc.geometry.pose import integrate_pose, pose_difference
 from vjepa_mpc.planning import CEMConfig, CEMPlanner
 from vjepa_mpc.worldmodel.preprocess import preprocess
@@ -14,7 +14,7 @@ from vjepa_mpc.worldmodel.preprocess import preprocess
 TOLERANCE = 1e-4
 
 
-@pytest.fixture(params=["ac_tiny_a", "ac_tiny_b"])
+@pytest.fixture(params=["small", "ac_tiny_a", "ac_tiny_b"])
 def golden(request: pytest.FixtureRequest) -> GoldenModel:
     return golden_model(request.param)
 
@@ -44,6 +44,16 @@ def test_planner_finds_the_published_action(golden: GoldenModel, memory_limit_mb
         context=golden["reps"][0], pose=golden["cem_pose"][0, 0], goal=golden["reps"][1], noise=golden["cem_noise"]
     )
     assert (plan.actions - golden["cem_action"]).abs().max() < TOLERANCE
+
+
+def test_poses_integrate_and_differ_as_scipy_computes_them() -> None:
+    small = golden_model("small")
+    assert (integrate_pose(small["poses"], small["pose_actions"]) - small["new_poses"]).abs().max() < 1e-6
+    assert (pose_difference(small["poses"][:-1], small["poses"][1:]) - small["diffs"]).abs().max() < 1e-6
+
+
+def test_the_small_reference_stays_small() -> None:
+    assert SMALL.stat().st_size < 200_000
 
 
 def test_poses_integrate_and_differ_as_published() -> None:

@@ -236,3 +236,8 @@ def test_colcon_test_runs_pytest_on_folders_that_exist() -> None:
     folders = command[1].split()
     assert folders and all(list((ROOT / folder).rglob("test_*.py")) for folder in folders)
     assert "<test_depend>ament_cmake_test</test_depend>" in (ROOT / "package.xml").read_text(encoding="utf-8")
+
+
+def test_parity_with_the_published_code_is_tested_in_every_clone() -> None:
+    """Without the reference data beside the repository, this small model is what parity is tested on."""
+    assert 50_000 < (ROOT / "test/data/golden_small.npz").stat().st_size <= 200_000
