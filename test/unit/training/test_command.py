@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -59,6 +60,12 @@ def steps(folder: Path) -> list[int]:
     return [json.loads(line)["step"] for line in (folder / "out" / "log.jsonl").read_text().splitlines()]
 
 
+#: What the page on data says to write.
+DATA_OF_ONES_OWN = re.search(
+    r"## Shards.*?```json\n(.*?)```", (ROOT / "docs" / "datasets.md").read_text(encoding="utf-8"), re.S
+)[1]  # type: ignore[index]
+
+
 def refused(folder: Path, capsys: pytest.CaptureFixture[str], *options: str) -> str:
     """The one line of a refusal."""
     assert train(folder, *options) == 2
@@ -84,7 +91,7 @@ def test_data_of_unknown_origin_are_refused_and_own_ones_told_in_the_card(
     origin = folder / "data" / "data.json"
     origin.unlink()
     assert 'write there {"origin": "what they are"}' in refused(folder, capsys)
-    origin.write_text('{"origin": "our arm, May 2026"}')
+    origin.write_text(DATA_OF_ONES_OWN)
     assert train(folder) == 0
     assert model_card(folder)["training_data"] == "3 episodes of 5 frames, not simulated: our arm, May 2026"
     assert "simulator" not in model_card(folder)["supervision"]
