@@ -21,6 +21,8 @@ TIMEOUT = 10.0
 # Which a node has only with certain parameters, or only on newer distributions.
 SOMETIMES = {
     "/clock",
+    "/tf",
+    "/tf_static",
     "/parameter_events",
     "/camera/image_raw/compressed",
     *(f"/{node}/get_type_description" for node in ("planner_node", "franka_driver", "sim_node", "teach_workspace")),

@@ -16,6 +16,7 @@ from vjepa_mpc.msg import PlanStatus
 
 from support.fault_injector import FaultInjector
 from support.rig import FAST, Recorder, Rig
+from support.stand_ins import WRONG_FRAME
 from vjepa_mpc.images import encode_png
 from vjepa_mpc.tools.processes import NodeProcess
 
@@ -128,7 +129,7 @@ def cut_short(message: Image) -> Image:
 BAD_POSES = {
     "NaN": (pose_with(x=math.nan), "POSE_NOT_FINITE"),
     "not a unit quaternion": (pose_with(qx=2.0), "POSE_NOT_UNIT"),
-    "wrong frame": (pose_with(frame_id="camera"), "POSE_WRONG_FRAME"),
+    "wrong frame": (pose_with(frame_id="camera"), WRONG_FRAME),
     "outside the box": (pose_with(z=0.6), "POSE_OUTSIDE_WORKSPACE"),
     "silence": (lambda _: None, "NO_POSE"),
 }

@@ -71,7 +71,16 @@ class Reason(Enum):
     POSE_SILENT = (Effect.HOLDS, "poses stopped coming", "Check the robot driver and the network.")
     POSE_STAMP_ZERO = (Effect.HOLDS, "poses have no stamp", "Have the robot driver fill in header.stamp.")
     POSE_FROM_FUTURE = (Effect.HOLDS, "the newest pose's stamp lies in the future", "Synchronise the clocks.")
-    POSE_WRONG_FRAME = (Effect.HOLDS, "the pose is in another frame", "Publish it in frame_id, or change frame_id.")
+    POSE_WRONG_FRAME = (
+        Effect.HOLDS,
+        "the pose is in another frame",
+        "Publish it in frame_id, or change frame_id; with tf2_ros installed, /tf is looked up.",
+    )
+    POSE_NO_TRANSFORM = (
+        Effect.HOLDS,
+        "the pose is in another frame, and tf2 knows no way from there to the base frame",
+        "See that /tf or /tf_static connects the two (ros2 run tf2_ros tf2_echo), or publish the pose in frame_id.",
+    )
     POSE_NOT_FINITE = (Effect.HOLDS, "the pose is not finite", "Check the robot driver.")
     POSE_NOT_UNIT = (Effect.HOLDS, "the pose's quaternion is not of length 1", "Normalise it (x, y, z, w).")
     POSE_OUTSIDE_WORKSPACE = (

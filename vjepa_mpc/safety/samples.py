@@ -49,9 +49,10 @@ class PoseSample:
     Attributes:
         position: [3] as published.
         quaternion: [4] xyzw as published.
-        frame_id: of the header.
+        frame_id: of the header, or the base frame that it was turned into.
         stamp: header stamp, ROS seconds.
         received: steady seconds.
+        untransformed: why it could not be turned into the base frame; empty where that was not tried, or done.
     """
 
     position: np.ndarray
@@ -59,6 +60,7 @@ class PoseSample:
     frame_id: str
     stamp: float
     received: float
+    untransformed: str = ""
 
 
 @dataclass(frozen=True)

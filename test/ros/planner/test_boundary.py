@@ -20,6 +20,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 
 from support.rigs.loop_rig import START, FakeNode, running, settings
+from support.stand_ins import WRONG_FRAME
 from vjepa_mpc.ros.common import optional_interfaces
 from vjepa_mpc.ros.common.optional_interfaces import MissingInterfaceError
 from vjepa_mpc.ros.planner.inputs import Inputs
@@ -73,7 +74,7 @@ MISTAKES: dict[str, tuple[str, Any, dict[str, Any], str, str]] = {
     "degrees": ("current_pose", pose(qx=180.0, qy=3.0, qz=-17.0), {}, "POSE_NOT_UNIT", "Euler angles in degrees"),
     "radians": ("current_pose", pose(qx=3.14, qz=-0.3), {}, "POSE_NOT_UNIT", "are these Euler angles?"),
     "no quaternion": ("current_pose", pose(qx=0.0), {}, "POSE_NOT_UNIT", "nobody filled it in"),
-    "another frame's name": ("current_pose", pose(frame_id="camera"), {}, "POSE_WRONG_FRAME", "'camera'"),
+    "another frame's name": ("current_pose", pose(frame_id="camera"), {}, WRONG_FRAME, "'camera'"),
     "another frame's values": ("current_pose", pose(x=-0.6), {}, "INPUT_IMPLAUSIBLE", "OTHER_FRAME: position [-0.6"),
     "a hand's own frame": ("current_pose", pose(x=0.0, y=0.0, z=0.1), {}, "INPUT_IMPLAUSIBLE", "robot's base"),
     "w first": ("current_pose", pose(qx=0.0, qy=0.0, qz=0.0, qw=1.0), {}, "INPUT_IMPLAUSIBLE", "x,y,z,w"),

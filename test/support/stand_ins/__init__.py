@@ -1,4 +1,7 @@
-"""control_msgs and franka_msgs for the tests: the installed ones, or generated ones with the fields that count here."""
+"""control_msgs and franka_msgs for the tests: the installed ones, or generated ones with the fields that count here.
+
+:mod:`~support.stand_ins.tf2_ros` stands in for a library.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+WRONG_FRAME = "POSE_NO_TRANSFORM" if importlib.util.find_spec("tf2_ros") else "POSE_WRONG_FRAME"
+"""What a pose in an unknown frame is called here."""
 SOURCES = Path(__file__).parent
 BUILDS = Path(__file__).resolve().parents[3] / "build" / "stand_ins"
 

@@ -166,7 +166,7 @@ STREAM_FAULTS = (
         name="wrong frame_id",
         stream="pose",
         alteration=another_frame,
-        reasons=("POSE_WRONG_FRAME",),
+        reasons=("POSE_WRONG_FRAME", "POSE_NO_TRANSFORM"),
         known=from_the_first("pose"),
     ),
     StreamFault(

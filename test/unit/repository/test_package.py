@@ -19,7 +19,7 @@ from vjepa_mpc.training.recipe_file import recipes_folder
 from vjepa_mpc.training.train import RECIPE
 
 WITH_ROS = ("ros", "tools")
-ROS = ("rclpy", "launch", "launch_ros", "ament_index_python", "cv_bridge", "rosidl_runtime_py")
+ROS = ("rclpy", "tf2_ros", "launch", "launch_ros", "ament_index_python", "cv_bridge", "rosidl_runtime_py")
 EXECUTABLES = (
     "calibrate",
     "franka_driver",

@@ -59,6 +59,7 @@ HOLDS = {
     Reason.POSE_STAMP_ZERO: set_field("pose", stamp=0.0),
     Reason.POSE_FROM_FUTURE: stamped("pose", 3.0),
     Reason.POSE_WRONG_FRAME: set_field("pose", frame_id="world"),
+    Reason.POSE_NO_TRANSFORM: set_field("pose", frame_id="world", untransformed="no such frame"),
     Reason.POSE_NOT_FINITE: set_field("pose", position=np.array([np.nan, 0.0, 0.2])),
     Reason.POSE_NOT_UNIT: set_field("pose", quaternion=np.array([1.0, 1.0, 0.0, 0.0])),
     Reason.POSE_OUTSIDE_WORKSPACE: sink,

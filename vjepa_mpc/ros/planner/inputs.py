@@ -21,6 +21,7 @@ from vjepa_mpc.ros.common.graph import describe_topic, publishers_of
 from vjepa_mpc.ros.common.hearing import Heard, Hearing, MessageInfo
 from vjepa_mpc.ros.planner.permission import Permissions
 from vjepa_mpc.ros.planner.proposals import Proposals
+from vjepa_mpc.ros.planner.transforms import Transforms
 from vjepa_mpc.safety.config import SupervisorConfig
 from vjepa_mpc.safety.reasons import Reason
 from vjepa_mpc.safety.samples import GripperSample, ImageSample, PermissionSample, PoseSample, image_digest
@@ -54,6 +55,10 @@ class InputSettings(Protocol):
     @property
     def topics(self) -> InputTopics:
         """Where the inputs come from."""
+
+    @property
+    def frame_id(self) -> str:
+        """The robot base frame."""
 
     @property
     def image_transport(self) -> str:
@@ -90,6 +95,7 @@ class Inputs:
         self._node = node
         self._settings = settings
         self._hearing = hearing = Hearing(node)
+        self._transforms = Transforms(node, settings.frame_id)
         topics = settings.topics
         # Poses come first when both are waiting, so that an image is never compared with an older pose.
         self._pose_topic = hearing.listen(PoseStamped, topics.pose, self._on_pose)
@@ -182,6 +188,7 @@ class Inputs:
     def destroy(self) -> None:
         """End the subscriptions."""
         self._hearing.destroy()
+        self._transforms.close()
 
     def _on_image(self, message: Image | CompressedImage, info: MessageInfo) -> None:
         received = time.monotonic()
@@ -190,13 +197,14 @@ class Inputs:
         self.image = (ImageSample(seconds(message.header.stamp), received, digest), message)
 
     def _on_pose(self, message: PoseStamped, _: MessageInfo) -> None:
-        self.pose = PoseSample(
+        sample = PoseSample(
             position=position_of(message),
             quaternion=quaternion_of(message),
             frame_id=message.header.frame_id,
             stamp=seconds(message.header.stamp),
             received=time.monotonic(),
         )
+        self.pose = self._transforms.to_base(sample, message)
 
     def _on_joints(self, message: JointState, _: MessageInfo) -> None:
         names = list(message.name)

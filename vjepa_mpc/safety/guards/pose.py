@@ -61,6 +61,7 @@ class PoseGuard(InputGuard[PoseSample]):
     missing = Reason.NO_POSE
     reasons = (
         Reason.POSE_WRONG_FRAME,
+        Reason.POSE_NO_TRANSFORM,
         Reason.POSE_NOT_FINITE,
         Reason.POSE_NOT_UNIT,
         *_AGE.all,
@@ -112,7 +113,10 @@ class PoseGuard(InputGuard[PoseSample]):
     def _malformed(self, sample: PoseSample) -> Violation | None:
         expected = self._options.frame_id
         if sample.frame_id != expected:
-            return Violation(Reason.POSE_WRONG_FRAME, f"frame_id is '{sample.frame_id}', expected '{expected}'")
+            frames = f"frame_id is '{sample.frame_id}', expected '{expected}'"
+            if sample.untransformed:
+                return Violation(Reason.POSE_NO_TRANSFORM, f"{frames}; {sample.untransformed}")
+            return Violation(Reason.POSE_WRONG_FRAME, frames)
         if not (np.isfinite(sample.position).all() and np.isfinite(sample.quaternion).all()):
             values = f"position {np.asarray(sample.position).tolist()}"
             return Violation(Reason.POSE_NOT_FINITE, f"{values}, quaternion {np.asarray(sample.quaternion).tolist()}")
