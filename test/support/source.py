@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,8 +45,13 @@ def module_name(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
-def imports(path: Path) -> Iterator[Import]:
+@cache
+def imports(path: Path) -> tuple[Import, ...]:
     """Every import of a file, also inside functions and under TYPE_CHECKING; relative ones by their full names."""
+    return tuple(_imports(path))
+
+
+def _imports(path: Path) -> Iterator[Import]:
     package = module_name(path).split(".")
     package = package if path.name == "__init__.py" else package[:-1]
     nodes = tree(path)
@@ -62,7 +68,8 @@ def imports(path: Path) -> Iterator[Import]:
                 yield Import(module, alias.name, node.lineno, id(node) in deferred)
 
 
-def definitions(path: Path) -> set[str]:
+@cache
+def definitions(path: Path) -> frozenset[str]:
     """The names that a file itself defines at its top level, which are not the ones that it imports."""
     found = set()
     for node in ast.walk(ast.Module(body=_top_level(tree(path).body), type_ignores=[])):
@@ -70,7 +77,7 @@ def definitions(path: Path) -> set[str]:
             found.add(node.name)
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             found.add(node.id)
-    return found
+    return frozenset(found)
 
 
 def _top_level(body: list[ast.stmt]) -> list[ast.stmt]:

@@ -143,14 +143,13 @@ def test_no_modules_import_one_another_in_a_circle() -> None:
 def test_each_name_is_imported_from_where_it_is_defined() -> None:
     """Or from a folder, whose ``__init__`` lists what is public in it."""
     elsewhere = []
-    homes: dict[Path, set[str]] = {}
     for path in python_files("vjepa_mpc", "test", "benchmarks", "scripts", "examples"):
         for each in imports(path):
             home = ROOT / f"{each.module.replace('.', '/')}.py"
             own = each.module.startswith("vjepa_mpc.") and not each.module.startswith(GENERATED) and home.is_file()
             if not own or each.name in ("", "*") or (each.module, each.name) == MUJOCO:
                 continue
-            if each.name not in homes.setdefault(home, definitions(home)):
+            if each.name not in definitions(home):
                 elsewhere.append(f"{path.relative_to(ROOT)}:{each.line} imports {each.name} from {each.module}")
     assert elsewhere == []
 
