@@ -14,7 +14,7 @@ pytest.importorskip("vjepa_mpc.msg", reason="the package is not built: run `make
 pytest.importorskip("vjepa_mpc.sim", reason="the simulator's packages are not installed")
 
 from support.fault_injector import FaultInjector
-from support.rig import Recorder, Rig, SimulatedArm, goal_picture
+from support.rig import FAST, Recorder, Rig, SimulatedArm, goal_picture
 from vjepa_mpc.tools.processes import DomainLease, NodeProcess, local_environment
 
 
@@ -56,11 +56,13 @@ def injector(domain: int, link: Recorder) -> Iterator[FaultInjector]:
 
 
 @pytest.fixture(scope="module")
-def planner(domain: int, link: Recorder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
-    """A planner, one for each file of tests."""
+def planner(
+    request: pytest.FixtureRequest, domain: int, link: Recorder, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[NodeProcess]:
+    """A planner, one for each file of tests; a fast one, unless the file says with ``PLANS`` what it wants."""
     link.forget_planner()
     log = tmp_path_factory.mktemp("planner") / "planner_node.log"
-    with Rig.start_planner(log, domain) as process:
+    with Rig.start_planner(log, domain, **getattr(request.module, "PLANS", FAST)) as process:
         yield process
         assert process.returncode is None, f"the planner did not stay up:\n{process.output()}"
 

@@ -11,6 +11,8 @@ from vjepa_mpc.msg import PlanStatus
 
 from support.rig import Rig
 
+PLANS: dict[str, str] = {}  # as the profile has it
+
 
 def test_a_change_in_flight_takes_effect_and_the_goal_goes_on(rig: Rig, picture: np.ndarray) -> None:
     answer = rig.request([picture], steps=[5])

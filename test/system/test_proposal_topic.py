@@ -10,22 +10,11 @@ import numpy as np
 import pytest
 from std_msgs.msg import Float64MultiArray
 
-from support.rig import ROOT, Recorder, Rig
-from vjepa_mpc.tools.processes import NodeProcess
+from support.rig import ROOT, Rig
 
 PROPOSED = (-0.07, 0.07, -0.07)  # by the example, and nearly the way from start to goal
 # Next to nothing of the planner's own: what leads to the goal has to come from elsewhere.
-FEW = {"samples": "2", "topk": "2", "cem_steps": "1", "selection": "best"}
-
-
-@pytest.fixture(scope="module")
-def planner(domain: int, link: Recorder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
-    """A planner that hardly finds anything itself."""
-    log = tmp_path_factory.mktemp("planner") / "planner_node.log"
-    link.forget_planner()
-    with Rig.start_planner(log, domain, **FEW) as process:
-        yield process
-        assert process.returncode is None, f"the planner did not stay up:\n{process.output()}"
+PLANS = {"samples": "2", "topk": "2", "cem_steps": "1", "selection": "best"}
 
 
 @pytest.fixture

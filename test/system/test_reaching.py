@@ -10,6 +10,7 @@ from vjepa_mpc.msg import PlanStatus
 from support.rig import GOAL, START, Rig
 from vjepa_mpc.images import encode_png
 
+PLANS: dict[str, str] = {}  # as good as users get them
 STEPS = 10
 ARRIVED = 0.025  # metres
 
