@@ -8,6 +8,11 @@ from geometry_msgs.msg import PoseStamped
 from vjepa_mpc.geometry.quaternion import UNIT_TOLERANCE
 from vjepa_mpc.ros.common.conversions import position_of, quaternion_of
 
+TARGET = "target_pose"
+"""Name, before remapping, of the topic that an arm's node is led by."""
+GRIPPER = "gripper_position_controller/commands"
+"""The same of its fingers."""
+
 
 def target_problem(message: PoseStamped, frame_id: str) -> str:
     """What is wrong with a target pose in itself, in words with the values; empty when nothing is."""

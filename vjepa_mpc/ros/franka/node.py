@@ -26,7 +26,7 @@ from vjepa_mpc.drivers.franka.hand import LibfrankaHand
 from vjepa_mpc.drivers.franka.libfranka import ArmState, LibfrankaArm, load_franky
 from vjepa_mpc.ros.common import process
 from vjepa_mpc.ros.common.conversions import pose_message, position_of, quaternion_of
-from vjepa_mpc.ros.common.targets import target_problem
+from vjepa_mpc.ros.common.targets import GRIPPER, TARGET, target_problem
 from vjepa_mpc.ros.common.timers import steady_timer
 from vjepa_mpc.ros.franka.parameters import NODE, PARAMETERS, DriverSettings, build_settings
 from vjepa_mpc.ros.parameters.live import LiveParameters, ParameterError
@@ -68,8 +68,8 @@ class FrankaDriver(Node):
         self._joints_out = self.create_publisher(JointState, "joint_states", qos_profile_sensor_data)
         self._allowed_out = self.create_publisher(Bool, MOTION_ALLOWED, NEWEST)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 1)
-        self.create_subscription(PoseStamped, "target_pose", self._on_target, NEWEST)
-        self.create_subscription(Float64MultiArray, "gripper_position_controller/commands", self._on_gripper, NEWEST)
+        self.create_subscription(PoseStamped, TARGET, self._on_target, NEWEST)
+        self.create_subscription(Float64MultiArray, GRIPPER, self._on_gripper, NEWEST)
         # A group of its own: while its answer is awaited, the others go on.
         self.create_service(Trigger, "~/recover", self._on_recover, callback_group=MutuallyExclusiveCallbackGroup())
         steady_timer(self, CONDITION_PERIOD, self._publish_condition)
@@ -95,7 +95,8 @@ class FrankaDriver(Node):
         else:
             problem = self._arm.target(position_of(message), quaternion_of(message))
         if problem:
-            self.get_logger().warning(f"target_pose not obeyed: {problem}", throttle_duration_sec=WARNING_PERIOD)
+            topic = self.resolve_topic_name(TARGET)
+            self.get_logger().warning(f"{topic} not obeyed: {problem}", throttle_duration_sec=WARNING_PERIOD)
 
     def _on_gripper(self, message: Float64MultiArray) -> None:
         try:
@@ -104,7 +105,8 @@ class FrankaDriver(Node):
             self._hand.command(2.0 * message.data[0])
         except ValueError as error:
             self.get_logger().warning(
-                f"gripper command {list(message.data)} ignored: {error}", throttle_duration_sec=WARNING_PERIOD
+                f"{self.resolve_topic_name(GRIPPER)} ignored: {list(message.data)}; {error}",
+                throttle_duration_sec=WARNING_PERIOD,
             )
 
     async def _on_recover(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:

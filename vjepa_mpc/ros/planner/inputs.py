@@ -20,6 +20,7 @@ from vjepa_mpc.ros.common.conversions import position_of, quaternion_of, seconds
 from vjepa_mpc.ros.common.graph import describe_topic, publishers_of
 from vjepa_mpc.ros.common.hearing import Heard, Hearing, MessageInfo
 from vjepa_mpc.ros.planner.permission import Permissions
+from vjepa_mpc.ros.planner.proposals import TOPIC as PROPOSALS
 from vjepa_mpc.ros.planner.proposals import Proposals
 from vjepa_mpc.ros.planner.transforms import Transforms
 from vjepa_mpc.safety.config import SupervisorConfig
@@ -101,7 +102,7 @@ class Inputs:
         self._pose_topic = hearing.listen(PoseStamped, topics.pose, self._on_pose)
         self._image_topic, self._other_image_topic = self._listen_to_images()
         self._permissions = Permissions(hearing, topics.motion_allowed)
-        hearing.listen(Float64MultiArray, "~/proposals", lambda message, _: self.proposals.on_message(message))
+        hearing.listen(Float64MultiArray, PROPOSALS, lambda message, _: self.proposals.on_message(message))
         self._joints_topic: Heard | None = None
         if settings.gripper_joint:
             self._joints_topic = hearing.listen(JointState, topics.joint_states, self._on_joints)

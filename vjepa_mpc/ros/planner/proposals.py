@@ -12,6 +12,7 @@ from vjepa_mpc.ros.common.conversions import proposals_of
 from vjepa_mpc.safety.config import SupervisorConfig
 from vjepa_mpc.safety.sanity import check_moves
 
+TOPIC = "~/proposals"
 WARNING_PERIOD = 5.0  # seconds
 
 
@@ -32,7 +33,7 @@ class Proposals:
     """
 
     def __init__(self, node: Node, guards: SupervisorConfig | None) -> None:
-        self._node = node
+        self._node, self._topic = node, node.resolve_topic_name(TOPIC)
         self._max_age = 0.0 if guards is None else guards.image_timeout  # by reception: there is no stamp
         self._ignore = frozenset() if guards is None else guards.ignore_sanity
         self._newest: tuple[np.ndarray, float] | None = None
@@ -48,7 +49,8 @@ class Proposals:
                 raise ValueError("; ".join(map(str, found)))
         except ValueError as error:
             self.refused += 1
-            self._node.get_logger().warning(f"proposals refused: {error}", throttle_duration_sec=WARNING_PERIOD)
+            words = f"{self._topic}: proposals refused: {error}"
+            self._node.get_logger().warning(words, throttle_duration_sec=WARNING_PERIOD)
             return
         self._newest = (actions, received)
 

@@ -157,7 +157,9 @@ class RecorderNode(Node):
         try:
             data = encode_jpeg(image_to_rgb(message), self._settings.jpeg_quality)
         except ImageError as error:
-            self.get_logger().warning(f"a picture is not recorded: {error}", throttle_duration_sec=WARNING_PERIOD)
+            self.get_logger().warning(
+                f"a picture of {channel.name} is not recorded: {error}", throttle_duration_sec=WARNING_PERIOD
+            )
             return
         picture = CompressedImage(header=message.header, format="jpeg", data=array("B", data))
         self._write(channel, encoded(picture, channel.kind))

@@ -31,7 +31,7 @@ from vjepa_mpc.geometry.rotation import quaternion_from_euler
 from vjepa_mpc.images import encode_png
 from vjepa_mpc.ros.common import process
 from vjepa_mpc.ros.common.conversions import pose_message, position_of, quaternion_of
-from vjepa_mpc.ros.common.targets import target_problem
+from vjepa_mpc.ros.common.targets import GRIPPER, TARGET, target_problem
 from vjepa_mpc.ros.parameters.live import LiveParameters
 from vjepa_mpc.ros.sim.loop import SimLoop
 from vjepa_mpc.ros.sim.parameters import NODE, PARAMETERS, SimSettings, build_settings
@@ -121,8 +121,8 @@ class SimNode(Node):
             return
         self._pose_out = self.create_publisher(PoseStamped, "current_pose", qos_profile_sensor_data)
         self._joints_out = self.create_publisher(JointState, "joint_states", qos_profile_sensor_data)
-        self.create_subscription(PoseStamped, "target_pose", self._on_target, NEWEST)
-        self.create_subscription(Float64MultiArray, "gripper_position_controller/commands", self._on_gripper, NEWEST)
+        self.create_subscription(PoseStamped, TARGET, self._on_target, NEWEST)
+        self.create_subscription(Float64MultiArray, GRIPPER, self._on_gripper, NEWEST)
 
     def _make_sim(self, settings: SimSettings) -> Simulator:
         sim: Simulator
@@ -147,7 +147,8 @@ class SimNode(Node):
     def _on_target(self, message: PoseStamped) -> None:
         problem = target_problem(message, self._frame_id)
         if problem:
-            self.get_logger().warning(f"target_pose ignored: {problem}", throttle_duration_sec=WARNING_PERIOD)
+            topic = self.resolve_topic_name(TARGET)
+            self.get_logger().warning(f"{topic} ignored: {problem}", throttle_duration_sec=WARNING_PERIOD)
             return
         self._pose = pose_from_quaternion(position_of(message), quaternion_of(message), 0.0)[:6]
         self._loop.command(self._pose, self._closedness)
@@ -155,7 +156,8 @@ class SimNode(Node):
     def _on_gripper(self, message: Float64MultiArray) -> None:
         if len(message.data) != 1 or not math.isfinite(message.data[0]):
             self.get_logger().warning(
-                f"gripper command {list(message.data)} ignored: send one finite finger position in metres",
+                f"{self.resolve_topic_name(GRIPPER)} ignored: {list(message.data)}; send one finite finger position in "
+                "metres",
                 throttle_duration_sec=WARNING_PERIOD,
             )
             return
