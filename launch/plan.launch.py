@@ -105,6 +105,7 @@ def recorder(value: dict[str, str], planner_name: str) -> list[Any]:
     if not value["record"]:
         return []
     given = {"folder": str(absolute(value["record"])), "planner": planner_name}
+    given |= {"bags": "goal"} if value["play"] else {}  # each episode of the play is one
     name = f"{planner_name}_recorder"
     return actions.node("recorder", name, name.rsplit("/", 1)[-1], value["namespace"], value["log_level"], (), given)
 

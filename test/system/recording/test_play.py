@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,18 @@ def test_it_plays_for_so_long_and_is_recorded(arm: Recorder, domain: int, tmp_pa
     (episode,) = open_dataset(tmp_path / "bags")
     closedness = episode.states(episode.stamps)[:, 6]
     assert closedness.max() > 0.9 and closedness.min() < 0.1
+
+
+def test_each_episode_has_a_bag_of_its_own(arm: Recorder, domain: int, tmp_path: Path) -> None:
+    words = ("--minutes", "0.15", "--episode", "3", "--record", str(tmp_path / "bags"))
+    with play(domain, tmp_path, *words) as process:
+        assert process.wait(ENDS_WITHIN) == 0, process.output()
+    arm.check_setpoints()
+    episodes = open_dataset(tmp_path / "bags")
+    assert len(episodes) >= 2
+    ends = [(each.stamps[0], each.stamps[-1]) for each in episodes]
+    assert all(first[1] < second[0] for first, second in itertools.pairwise(ends))
+    assert all(np.ptp(each.states(each.stamps)[:, :3], axis=0).max() > 0.005 for each in list(episodes)[:2])
 
 
 def test_pause_holds_and_resume_goes_on(arm: Recorder, domain: int, tmp_path: Path) -> None:

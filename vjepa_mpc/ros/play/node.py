@@ -48,6 +48,14 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "--minutes", type=real(0.001, 1e5), default=10.0, help="how long the arm moves (default: %(default)g)"
     )
+    result.add_argument(
+        "--episode",
+        type=real(1.0, 1e6),
+        default=60.0,
+        metavar="SECONDS",
+        help="how long the arm moves in an episode, of which each is recorded into a bag of its own (default: "
+        "%(default)g)",
+    )
     result.add_argument("--record", default="", metavar="DIR", help="folder for recordings (default: none is made)")
     return result
 
@@ -64,10 +72,14 @@ class PlayNode(PlannerNode):
         """From now on the arm plays."""
         result = super().on_activate(state)
         if result == TransitionCallbackReturn.SUCCESS:
-            loop = self._loop
-            loop.call(loop.set_goal, ())
+            self._begin_episode()
             self._begun.set()
         return result
+
+    def _begin_episode(self) -> None:
+        """Each episode is a goal of its own, by which the recorder tells them apart."""
+        loop = self._loop
+        loop.call(loop.set_goal, ())
 
     def _autostart(self) -> None:
         super()._autostart()
@@ -97,7 +109,7 @@ class PlayNode(PlannerNode):
 
     def _play(self, stopping: threading.Event) -> float:
         """Seconds that the arm moved."""
-        played, told, looked = 0.0, 0.0, time.monotonic()
+        played, told, begun, looked = 0.0, 0.0, 0.0, time.monotonic()
         while played < 60.0 * self._arguments.minutes and not self._failed.is_set():
             if stopping.wait(LOOK_PERIOD):
                 break
@@ -107,6 +119,9 @@ class PlayNode(PlannerNode):
             if decision is not None and decision.state in MOVING:
                 played += now - looked
             looked = now
+            if played - begun >= self._arguments.episode and wiring is not None:
+                begun = played
+                self._begin_episode()
             if played - told >= TOLD_PERIOD:
                 told = played
                 self.get_logger().info(f"played for {played / 60:.0f} of {self._arguments.minutes:g} min")
@@ -128,7 +143,7 @@ class PlayNode(PlannerNode):
     def _start_recorder(self) -> subprocess.Popen[bytes] | None:
         if not self._arguments.record:
             return None
-        given = {"folder": self._arguments.record, "planner": self.get_fully_qualified_name()}
+        given = {"folder": self._arguments.record, "planner": self.get_fully_qualified_name(), "bags": "goal"}
         parameters = [word for name, value in given.items() for word in ("-p", f"{name}:={value}")]
         names = ["-r", f"__node:={self._recorder_name}", "-r", f"__ns:={self.get_namespace()}"]
         return subprocess.Popen(
