@@ -169,7 +169,9 @@ def test_bad_images_hold_by_name_and_the_goal_survives(
     assert rig.request([picture], steps=[1]).success
     status = rig.wait_for_reason(reason)
     assert says in status.message
-    assert rig.link.stays_silent() and np.linalg.norm(rig.position() - where) < 1e-3
+    # A picture is tried again after a while, and meanwhile the arm may be told to stay.
+    assert all(np.linalg.norm(each.position - where) < 1e-3 for each in rig.link.setpoints)
+    assert np.linalg.norm(rig.position() - where) < 1e-3
     injector.behave()
     rig.wait_for_reason("GOAL_FINISHED")
 
