@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -12,6 +15,8 @@ from vjepa_mpc.controller.step import Observation
 from vjepa_mpc.geometry.pose import pose_difference
 from vjepa_mpc.worldmodel.interface import WorldModel
 from vjepa_mpc.worldmodel.preprocess import Crop
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +35,34 @@ class Sight:
         """The latent [N, D] of an image, uint8 RGB [H, W, 3]."""
         return self.world_model.encode(image[None], crop=self.crop)[0]
 
+    def compare(self, seen: Tensor, goals: Sequence[Tensor], goal_id: int) -> None:
+        """Warn of goal pictures that are farther from what the camera shows than a picture of nothing is.
+
+        Nearer ones say little: with the bundled model goals that are reached are up to 0.9 of that distance away, and
+        the camera's own picture upside down is 0.7.
+
+        Args:
+            seen: [N, D] latent of the camera's picture.
+            goals: [N, D] each.
+            goal_id: for the message.
+        """
+        nothing = _distance(seen, self._nothing)
+        for index, goal in enumerate(goals):
+            if (away := _distance(seen, goal)) > nothing:
+                logger.warning(
+                    "goal %d: picture %d is %.3g away from what the camera shows (L1 of the latents), and a grey "
+                    "picture only %.3g: was it taken by this camera, in this light, with its colours in this order?",
+                    goal_id,
+                    index,
+                    away,
+                    nothing,
+                )
+
+    @cached_property
+    def _nothing(self) -> Tensor:
+        """The latent [N, D] of a grey picture."""
+        return self.encode(np.full((256, 256, 3), 128, dtype=np.uint8))
+
     def at_origin(self, latent: Tensor, observation: Observation, rotation: np.ndarray) -> Tensor:
         """What the camera will see at the observation's origin, as the world model predicts from what it sees now.
 
@@ -46,3 +79,8 @@ class Sight:
         with torch.no_grad():
             rollout = self.world_model.start_rollout(latent, pose, samples=1, horizon=1, past_actions=None)
             return rollout.step(action.float().to(latent.device)[None])[0].clone()
+
+
+def _distance(first: Tensor, second: Tensor) -> float:
+    """Mean absolute difference; waits for the device."""
+    return float((first.float() - second.float()).abs().mean())

@@ -40,12 +40,14 @@ class _Run:
         progress: through the sub-goals, as committed.
         plan: committed last, with the index of its sub-goal; where a warm start begins.
         encoded: the goal images that were encoded so far.
+        compared: whether they were, with what the camera shows.
     """
 
     goal_id: int
     progress: Progress
     plan: tuple[int, PlanResult] | None = None
     encoded: list[Goal] = field(default_factory=list)
+    compared: bool = False
 
     def previous_plan(self, index: int, horizon: int) -> PlanResult | None:
         """Where a warm start begins: the newest plan, if it was for this sub-goal and as many steps ahead."""
@@ -218,6 +220,9 @@ class VisualMPC(Controller):
         if not self._encode_goals(run):
             return replace(self._stay(run, run.progress, observation), superseded=True)
         latent = self._sight.encode(observation.image)
+        if not run.compared:
+            run.compared = True
+            self._sight.compare(latent, [goal.latent for goal in run.encoded], run.goal_id)
         progress, energy = self._look(run, config, latent, observation)  # waits for the device
         encode_seconds = time.perf_counter() - started
         if progress.finished:
