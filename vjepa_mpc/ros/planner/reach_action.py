@@ -18,6 +18,7 @@ from vjepa_mpc.action import ReachGoal
 from vjepa_mpc.controller.step import Step
 from vjepa_mpc.goals.progress import Outcome
 from vjepa_mpc.ros.common.process import executor_of
+from vjepa_mpc.ros.common.timers import steady_timer
 from vjepa_mpc.ros.planner.goal_setter import GoalSetter
 from vjepa_mpc.safety.reasons import State
 from vjepa_mpc.safety.supervisor import Decision
@@ -141,7 +142,7 @@ class ReachAction:
             self._end(session, Result.REJECTED, text)
             return
         if timeout > 0.0:
-            session.timer = self._node.create_timer(timeout, lambda: self._time_out(session))
+            session.timer = steady_timer(self._node, timeout, lambda: self._time_out(session))
         self._goals.set(
             handle.request,
             lambda _, refusal: self._end(session, Result.REJECTED, refusal) if refusal else None,
