@@ -218,7 +218,7 @@ def test_a_fault_drops_the_goal_and_refuses_others_until_resume(
     refused, _ = client.send(picture, steps=[50])
     status, result = result_of(refused)
     assert (status, result.code) == (GoalStatus.STATUS_ABORTED, Result.REJECTED)
-    assert "POSE_JUMPED" in result.message and "~/resume" in result.message
+    assert "POSE_JUMPED" in result.message and "/planner_node/resume" in result.message
     assert "POSE_JUMPED" in rig.request([picture]).message
     answer = resume(rig)
     assert answer.success and "POSE_JUMPED is over" in answer.message and "NO_GOAL" in answer.message

@@ -108,7 +108,7 @@ def test_a_lost_process_is_a_named_fault_that_resuming_does_not_end(
     assert status.state == PlanStatus.FAULT
     assert (
         "rank 0 of 2 lost another rank" in status.message
-        and "start all of them again. ~/resume cannot" in status.message
+        and "start all of them again. /planner_node/resume cannot" in status.message
     )
     rig.link.wait_until_silent()
     assert stands_still(rig)

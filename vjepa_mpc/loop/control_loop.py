@@ -28,6 +28,18 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 
+class RefusedError(ValueError):
+    """No goal is taken in the present state.
+
+    Attributes:
+        decision: the state, and why.
+    """
+
+    def __init__(self, decision: Decision) -> None:
+        super().__init__(f"no goal is taken in this state: {decision.reason.name}: {decision.message}")
+        self.decision = decision
+
+
 class ControlLoop:
     """Owns supervisor and set-points, and the only thread that calls them.
 
@@ -150,13 +162,15 @@ class ControlLoop:
     def set_goal(self, goals: Any) -> int:
         """Pursue these goals instead of what was set before; returns the goal's id. See :meth:`Controller.set_goals`.
 
+        What was set before stays when an error is raised.
+
         Raises:
-            ValueError: the goals cannot be used, or the arm may not move before somebody activates the loop or ends a
-                fault; what was set before stays.
+            ValueError: the goals cannot be used.
+            RefusedError: the arm may not move before somebody activates the loop or ends a fault.
         """
         decision = self._deciding.decide()
         if decision.state in (State.UNCONFIGURED, State.FAULT) or decision.reason is Reason.NOT_ACTIVE:
-            raise ValueError(f"no goal is taken in this state: {decision.reason.name}: {decision.message}")
+            raise RefusedError(decision)
         goal_id = self._controller.set_goals(goals)
         self._deciding.step = None
         self._supervisor.set_goal(goal_id)

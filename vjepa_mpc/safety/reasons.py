@@ -42,7 +42,11 @@ class Reason(Enum):
     GOAL_FINISHED = (Effect.WAITS, "the goal is finished", "Set the next one.")
     NO_IMAGE = (Effect.WAITS, "no camera image has come yet", "Check the image topic and its remapping.")
     NO_POSE = (Effect.WAITS, "no pose has come yet", "Check the pose topic and its remapping.")
-    NO_GRIPPER = (Effect.WAITS, "no gripper position has come yet", "Check joint_states and the gripper joint's name.")
+    NO_GRIPPER = (
+        Effect.WAITS,
+        "no gripper position has come yet",
+        "Check topics.joint_states and the gripper joint's name.",
+    )
     NO_MOTION_ALLOWED = (
         Effect.WAITS,
         "nobody has allowed motion yet",
@@ -94,11 +98,11 @@ class Reason(Enum):
         "Correct the unit or the frame; if the value is right, name the finding in ignore_sanity.",
     )
 
-    GRIPPER_STALE = (Effect.HOLDS, "the newest gripper position is old by its stamp", "Check joint_states' clock.")
-    GRIPPER_SILENT = (Effect.HOLDS, "gripper positions stopped coming", "Check who publishes joint_states.")
+    GRIPPER_STALE = (Effect.HOLDS, "the newest gripper position is old by its stamp", "Check its publisher's clock.")
+    GRIPPER_SILENT = (Effect.HOLDS, "gripper positions stopped coming", "Check who publishes them.")
     GRIPPER_STAMP_ZERO = (Effect.HOLDS, "gripper positions have no stamp", "Have header.stamp filled in.")
     GRIPPER_FROM_FUTURE = (Effect.HOLDS, "the newest gripper position lies in the future", "Synchronise the clocks.")
-    GRIPPER_NOT_FINITE = (Effect.HOLDS, "the gripper position is not finite", "Check who publishes joint_states.")
+    GRIPPER_NOT_FINITE = (Effect.HOLDS, "the gripper position is not finite", "Check its publisher.")
 
     GRIPPER_ABSENT = (
         Effect.HOLDS,

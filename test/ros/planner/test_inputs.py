@@ -21,6 +21,7 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from support.rigs.loop_rig import settings
 from vjepa_mpc.ros.planner.inputs import Inputs
+from vjepa_mpc.safety.guards.violation import Violation
 from vjepa_mpc.safety.reasons import Reason
 from vjepa_mpc.tools.processes import DomainLease
 
@@ -76,6 +77,18 @@ def test_silence_is_explained_by_the_resolved_topic(start: Callable[..., Node]) 
     explained(inputs, Reason.NO_POSE, "Now nobody publishes on /arm/pose.")
     quiet: Any = SimpleNamespace(reason=Reason.NO_GOAL, message="There is no goal.")
     assert inputs.explain(quiet) == "There is no goal."
+
+
+def test_what_reasons_ask_for_is_named_so_that_it_can_be_typed(start: Callable[..., Node]) -> None:
+    names = ("-r", "__ns:=/left", "-r", "__node:=mpc", "-r", "~/pause:=/left/stop")
+    inputs = Inputs(start("planner_node", *names), settings())
+    for reason in Reason:
+        text = inputs.explain(Violation(reason))
+        assert "~/" not in text and "<node>" not in text, text
+        assert ("~/resume" in reason.remedy) == ("/left/mpc/resume" in text)
+    assert "Call /left/stop with false, or /left/mpc/resume." in inputs.explain(Violation(Reason.PAUSED))
+    assert "/left/mpc/set_goal or /left/mpc/reach_goal" in inputs.explain(Violation(Reason.NO_GOAL))
+    assert "ros2 lifecycle set /left/mpc activate" in inputs.explain(Violation(Reason.NOT_ACTIVE))
 
 
 def test_publishers_are_named_with_type_and_qos(start: Callable[..., Node]) -> None:

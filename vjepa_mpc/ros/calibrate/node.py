@@ -25,7 +25,6 @@ from vjepa_mpc.controller.assembly import load_model
 from vjepa_mpc.controller.step import Step
 from vjepa_mpc.exit_status import ExitStatus
 from vjepa_mpc.files import require_writable
-from vjepa_mpc.loop.control_loop import ControlLoop
 from vjepa_mpc.ros.calibrate.parameters import NODE, PARAMETERS, build_settings
 from vjepa_mpc.ros.common import process
 from vjepa_mpc.ros.parameters.live import LiveParameters
@@ -110,7 +109,7 @@ class CalibrateNode(LifecycleNode):
 
     def calibrate(self, stopping: threading.Event) -> int:
         """Move, ask the model, fit, write; returns the exit status. Ends early when ``stopping`` is set."""
-        if self._wiring is None or not self._make_moves(self._wiring.loop, stopping):
+        if self._wiring is None or not self._make_moves(self._wiring, stopping):
             return ExitStatus.INTERRUPTED if stopping.is_set() else ExitStatus.FAILED
         observations = self._calibrator.observations
         self.get_logger().info(f"asking the world model about {len(observations) - 1} moves")
@@ -140,18 +139,19 @@ class CalibrateNode(LifecycleNode):
         print(f"{self._calibration.path} written: give it to the planner as its last --params-file")
         return ExitStatus.DONE
 
-    def _make_moves(self, loop: ControlLoop, stopping: threading.Event) -> bool:
+    def _make_moves(self, wiring: Wiring, stopping: threading.Event) -> bool:
         """Wait while the loop makes the moves; whether it made all of them."""
         self._moved_at = time.monotonic()
         while not self._ended.wait(LOOK_PERIOD):
-            decision = loop.decision
+            decision = wiring.loop.decision
             if stopping.is_set():
                 print("interrupted; nothing was written", file=sys.stderr)
                 return False
             waited = time.monotonic() - self._moved_at
             if decision is not None and (decision.state == State.FAULT or waited > self._calibration.patience):
-                reason = f"{decision.reason.name}: {decision.message}" if decision.reason is not Reason.NONE else ""
-                why = reason or f"no move has ended for {waited:.0f} s (patience)"
+                named = f"{decision.reason.name}: {wiring.inputs.explain(decision)}"
+                silent = f"no move has ended for {waited:.0f} s (patience)"
+                why = silent if decision.reason is Reason.NONE else named
                 print(f"the moves were not made: {why}; nothing was written", file=sys.stderr)
                 return False
         return self.stop()  # afterwards the last step, too, has been committed

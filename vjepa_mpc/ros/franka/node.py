@@ -26,6 +26,7 @@ from vjepa_mpc.drivers.franka.hand import LibfrankaHand
 from vjepa_mpc.drivers.franka.libfranka import ArmState, LibfrankaArm, load_franky
 from vjepa_mpc.ros.common import process
 from vjepa_mpc.ros.common.conversions import pose_message, position_of, quaternion_of
+from vjepa_mpc.ros.common.names import in_full
 from vjepa_mpc.ros.common.targets import GRIPPER, TARGET, target_problem
 from vjepa_mpc.ros.common.timers import steady_timer
 from vjepa_mpc.ros.franka.parameters import NODE, PARAMETERS, DriverSettings, build_settings
@@ -96,7 +97,8 @@ class FrankaDriver(Node):
             problem = self._arm.target(position_of(message), quaternion_of(message))
         if problem:
             topic = self.resolve_topic_name(TARGET)
-            self.get_logger().warning(f"{topic} not obeyed: {problem}", throttle_duration_sec=WARNING_PERIOD)
+            text = in_full(f"{topic} not obeyed: {problem}", self)
+            self.get_logger().warning(text, throttle_duration_sec=WARNING_PERIOD)
 
     def _on_gripper(self, message: Float64MultiArray) -> None:
         try:
@@ -116,7 +118,7 @@ class FrankaDriver(Node):
             answer.set_result(recovery.result())
 
         self._arm.recover().add_done_callback(on_done)
-        problem = await answer
+        problem = in_full(await answer or "", self)
         response.success, response.message = not problem, problem or "the robot obeys targets"
         return response
 
@@ -138,25 +140,26 @@ class FrankaDriver(Node):
 
     def _publish_condition(self) -> None:
         condition, detail = self._arm.condition
+        words = in_full(f"{condition.name}: {condition.message(detail)}", self)
         self._allowed_out.publish(Bool(data=condition is Condition.READY))
         changed = condition is not self._known
         if changed:
             self._known = condition
             # One call site a severity: rclpy refuses to change the severity of one.
             if condition is Condition.READY:
-                self.get_logger().info(f"{condition.name}: {condition.message(detail)}")
+                self.get_logger().info(words)
             else:
-                self.get_logger().warning(f"{condition.name}: {condition.message(detail)}")
+                self.get_logger().warning(words)
         self._ticks += 1
         if changed or self._ticks % DIAGNOSTICS_EVERY == 0:
-            self._publish_diagnostics(condition, detail)
+            self._publish_diagnostics(condition, words)
 
-    def _publish_diagnostics(self, condition: Condition, detail: str) -> None:
+    def _publish_diagnostics(self, condition: Condition, words: str) -> None:
         level = DiagnosticStatus.WARN if condition in _WARNINGS else DiagnosticStatus.ERROR
         if condition is Condition.READY:
             level = DiagnosticStatus.OK
         arm = DiagnosticStatus(level=level, name=f"{self.get_name()}: arm", hardware_id=self._settings.arm.robot_ip)
-        arm.message = f"{condition.name}: {condition.message(detail)}"
+        arm.message = words
         message = DiagnosticArray(status=[arm])
         if self._hand is not None:
             problem = self._hand.problem

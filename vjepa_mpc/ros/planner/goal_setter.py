@@ -13,11 +13,13 @@ from rclpy.node import Node
 from vjepa_mpc.goals.endings.interface import Ending
 from vjepa_mpc.goals.picture import PictureChecks
 from vjepa_mpc.goals.sub_goal import SubGoal
-from vjepa_mpc.loop.control_loop import ControlLoop
+from vjepa_mpc.loop.control_loop import ControlLoop, RefusedError
 from vjepa_mpc.loop.job_queue import StoppedError
 from vjepa_mpc.ros.planner.goal_intake import sub_goals
 from vjepa_mpc.ros.planner.wiring import Wiring
+from vjepa_mpc.safety.guards.violation import Violation
 from vjepa_mpc.safety.reasons import Reason, State
+from vjepa_mpc.safety.supervisor import Decision
 
 Answer = Callable[[int, str], None]
 """Gets a goal's id, or 0 and why it was refused."""
@@ -62,7 +64,7 @@ class GoalSetter:
         try:
             image = _camera_image(wiring, current=request.use_current_image)
         except (ValueError, StoppedError) as error:
-            self._refuse(error, answer)
+            self._refuse(str(error), answer)
             return
         decoding = self._decoder.submit(sub_goals, request, image, self._endings(), self._checks())
         decoding.add_done_callback(lambda done: self._on_decoded(wiring, done, answer, begin))
@@ -98,7 +100,12 @@ class GoalSetter:
             return None, str(error)
         if decision.state in (State.PLANNING, State.EXECUTING):
             return None, ""
-        return decision.reason, f"{decision.reason.name}: {wiring.inputs.explain(decision)}"
+        return decision.reason, _words(wiring, decision)
+
+    def words(self, decision: Decision) -> str:
+        """The name of a decision's reason, and what it means in words for people."""
+        wiring = self._wiring()
+        return self.not_configured() if wiring is None else _words(wiring, decision)
 
     def position(self) -> np.ndarray | None:
         """Where the end effector is, [3] in metres; None while nobody says."""
@@ -126,21 +133,28 @@ class GoalSetter:
         try:
             goals = decoding.result()
             goal_id = wiring.loop.call(begin, lambda: self._pursue(wiring.loop, goals))
+        except RefusedError as error:
+            self._refuse(f"no goal is taken in this state: {_words(wiring, error.decision)}", answer)
+            return
         except Exception as error:
-            self._refuse(error, answer)
+            self._refuse(str(error), answer)
             return
         self._node.get_logger().info(f"goal {goal_id}: {len(goals)} sub-goals")
         answer(goal_id, "")
         wiring.outputs.goal(goal_id, goals)
 
-    def _refuse(self, error: Exception, answer: Answer) -> None:
-        self._node.get_logger().warning(f"goal refused: {error}")
-        answer(0, str(error))
+    def _refuse(self, why: str, answer: Answer) -> None:
+        self._node.get_logger().warning(f"goal refused: {why}")
+        answer(0, why)
 
     def _pursue(self, loop: ControlLoop, goals: tuple[SubGoal, ...]) -> int:
         goal_id = loop.set_goal(goals)
         self._superseded(goal_id)
         return goal_id
+
+
+def _words(wiring: Wiring, why: Decision | Violation) -> str:
+    return f"{why.reason.name}: {wiring.inputs.explain(why)}"
 
 
 def _camera_image(wiring: Wiring, *, current: bool) -> Any | None:
@@ -158,6 +172,5 @@ def _camera_image(wiring: Wiring, *, current: bool) -> Any | None:
     if current and image is None:
         raise ValueError("no camera image has arrived yet: check the image topic, or give a picture")
     if current and (trouble := wiring.loop.call(wiring.loop.image_trouble)) is not None:
-        why = f"{trouble.reason.name}: {trouble.message}"
-        raise ValueError(f"the camera's newest image is no current one, so it is no goal. {why}")
+        raise ValueError(f"the camera's newest image is no current one, so it is no goal. {_words(wiring, trouble)}")
     return None if image is None else image[1]

@@ -19,11 +19,13 @@ from vjepa_mpc.ros.common.arrivals import Arrivals
 from vjepa_mpc.ros.common.conversions import position_of, quaternion_of, seconds
 from vjepa_mpc.ros.common.graph import describe_topic, publishers_of
 from vjepa_mpc.ros.common.hearing import Heard, Hearing, MessageInfo
+from vjepa_mpc.ros.common.names import in_full
 from vjepa_mpc.ros.planner.permission import Permissions
 from vjepa_mpc.ros.planner.proposals import TOPIC as PROPOSALS
 from vjepa_mpc.ros.planner.proposals import Proposals
 from vjepa_mpc.ros.planner.transforms import Transforms
 from vjepa_mpc.safety.config import SupervisorConfig
+from vjepa_mpc.safety.guards.violation import Violation
 from vjepa_mpc.safety.reasons import Reason
 from vjepa_mpc.safety.samples import GripperSample, ImageSample, PermissionSample, PoseSample, image_digest
 from vjepa_mpc.safety.sanity import check_gripper_joint
@@ -134,20 +136,22 @@ class Inputs:
         """Who sends an input in a way that is not heard, in words; empty when nobody does."""
         return self._hearing.unheard
 
-    def explain(self, decision: Decision) -> str:
-        """A decision in words; of an input that is missing, who publishes on its topic now."""
+    def explain(self, why: Decision | Violation) -> str:
+        """In words for people; of an input that is missing, who publishes on its topic now."""
         topics = {
             Reason.NO_POSE: self._pose_topic,
             Reason.POSE_SILENT: self._pose_topic,
             Reason.NO_GRIPPER: self._joints_topic,
             Reason.GRIPPER_SILENT: self._joints_topic,
+            Reason.GRIPPER_STALE: self._joints_topic,
+            Reason.GRIPPER_NOT_FINITE: self._joints_topic,
             Reason.NO_MOTION_ALLOWED: self._permissions.topic,
             Reason.MOTION_ALLOWED_SILENT: self._permissions.topic,
         }
-        if decision.reason in (Reason.NO_IMAGE, Reason.IMAGE_SILENT, Reason.IMAGE_STALE):
-            return f"{decision.message} Now {self._describe_images()}."
-        topic = topics.get(decision.reason)
-        return decision.message if topic is None else f"{decision.message} Now {self._describe(topic)}."
+        words, topic = in_full(why.message, self._node), topics.get(why.reason)
+        if why.reason in (Reason.NO_IMAGE, Reason.IMAGE_SILENT, Reason.IMAGE_STALE):
+            return f"{words} Now {self._describe_images()}."
+        return words if topic is None else f"{words} Now {self._describe(topic)}."
 
     def _describe(self, topic: Heard) -> str:
         return describe_topic(self._node, topic.name, topic.kind)

@@ -109,7 +109,7 @@ class ReachAction:
             return
         for session in self._list():
             if session.goal_id is not None:
-                self._end(session, Result.FAULT, f"{decision.reason.name}: {decision.message}")
+                self._end(session, Result.FAULT, self._goals.words(decision))
                 self._goals.clear_if_current(session.goal_id)
 
     def superseded(self, by: int) -> None:

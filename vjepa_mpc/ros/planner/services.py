@@ -11,6 +11,7 @@ from rclpy.task import Future
 from std_srvs.srv import SetBool, Trigger
 
 from vjepa_mpc.loop.control_loop import ControlLoop
+from vjepa_mpc.ros.common.names import in_full
 from vjepa_mpc.ros.common.process import executor_of
 from vjepa_mpc.ros.planner.goal_setter import GoalSetter
 from vjepa_mpc.ros.planner.wiring import Wiring
@@ -76,7 +77,7 @@ class Services:
         if not _active(loop):  # a pause would not outlast the activation
             return False, f"not paused{self._outlook()} Pause again once it is active."
         loop.call(loop.pause)
-        return True, "paused; false, or ~/resume, goes on"
+        return True, in_full("paused; false, or ~/resume, goes on", self._node)
 
     def _unpause(self, loop: ControlLoop) -> tuple[bool, str]:
         loop.call(loop.unpause)
