@@ -24,6 +24,7 @@ _LEAST_COLOUR = 0.25  # of the camera's mean saturation
 _GREY = 0.02  # saturation of a camera without colours, noise included
 _LEAST_SHARED = 0.2  # of the pixels that have a colour of the camera's
 _COMPARED_SIDE = 128  # pixels
+_LOOKED_AT_SIDE = 256  # pixels: more say nothing else, and take their time beside the control loop
 _BRIGHTNESS = 110.0  # mean that both pictures are brought to: exposure may differ
 _BINS = 16  # of each colour channel
 _UNEVEN = 3  # bits of a channel that are left out where one colour is looked for
@@ -83,6 +84,7 @@ def compare(goal: np.ndarray, camera: np.ndarray) -> dict[str, str]:
         found["OTHER_SHAPE"] = f"it has {_size(goal)} pixels and the camera {_size(camera)}, so one is cut or squashed"
     if min(goal.shape[:2]) < min(_LEAST_SIDE, *camera.shape[:2]):
         found["FEW_PIXELS"] = f"it has {_size(goal)} pixels; {_LEAST_SIDE} a side are the least"
+    goal, camera = _fewer_pixels(goal), _fewer_pixels(camera)
     single = _one_colour(goal), _one_colour(camera)
     if single[0] > max(_MOST_OF_ONE_COLOUR, 1.25 * single[1]):
         found["ONE_COLOUR"] = f"{100 * single[0]:.0f} % of it have one colour, of the camera's {100 * single[1]:.0f} %"
@@ -98,6 +100,12 @@ def compare(goal: np.ndarray, camera: np.ndarray) -> dict[str, str]:
     return found
 
 
+def _fewer_pixels(image: np.ndarray) -> np.ndarray:
+    """The same picture with at most so many pixels a side as are looked at, every n-th of its own."""
+    height, width = (min(side, _LOOKED_AT_SIDE) for side in image.shape[:2])
+    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_NEAREST))
+
+
 def _aspect(image: np.ndarray) -> float:
     return float(image.shape[1] / image.shape[0])
 
@@ -108,9 +116,10 @@ def _size(image: np.ndarray) -> str:
 
 def _one_colour(image: np.ndarray) -> float:
     """Share of the pixels that have the commonest colour, as in plots and drawings."""
-    levels = (image >> _UNEVEN).reshape(-1, 3).astype(np.int64)
-    keys = (levels[:, 0] << 16) | (levels[:, 1] << 8) | levels[:, 2]
-    return float(np.unique(keys, return_counts=True)[1].max()) / len(keys)
+    bits = 8 - _UNEVEN
+    red, green, blue = (image[..., channel].astype(np.int32) >> _UNEVEN for channel in range(3))
+    keys = (red << (2 * bits)) | (green << bits) | blue
+    return float(np.bincount(keys.ravel()).max() / keys.size)
 
 
 def _contrast(image: np.ndarray) -> float:
@@ -119,7 +128,8 @@ def _contrast(image: np.ndarray) -> float:
 
 def _saturation(image: np.ndarray) -> float:
     """Mean difference of a pixel's largest and smallest channel, 0 for grey … 1."""
-    return float((image.max(axis=2) - image.min(axis=2)).mean()) / 255.0
+    red, green, blue = cv2.split(image)
+    return float((np.maximum(np.maximum(red, green), blue) - np.minimum(np.minimum(red, green), blue)).mean()) / 255.0
 
 
 def _shared_colours(first: np.ndarray, second: np.ndarray) -> float:

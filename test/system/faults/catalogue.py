@@ -11,6 +11,7 @@ from builtin_interfaces.msg import Time
 
 from support.fault_injector import Alteration, FaultInjector, shift_stamp
 from support.rig import LIMITS, limits
+from support.stand_ins import WRONG_FRAME
 
 JUMP = 0.5  # metres
 OLD = 10.0  # seconds
@@ -166,7 +167,7 @@ STREAM_FAULTS = (
         name="wrong frame_id",
         stream="pose",
         alteration=another_frame,
-        reasons=("POSE_WRONG_FRAME", "POSE_NO_TRANSFORM"),
+        reasons=(WRONG_FRAME,),
         known=from_the_first("pose"),
     ),
     StreamFault(
