@@ -24,7 +24,7 @@ Tell = Callable[[str, int, int], None]
 
 HORIZON = 4  # steps that are predicted ahead
 GAPS = (1, 2)  # steps between the two frames that a plan leads from and to
-_TOGGLES = 0.25  # of the samples, more plans for moves of the gripper
+_TOGGLES, _LEAST_TOGGLES = 0.25, 8  # of the samples, more plans for moves of the gripper; and not fewer
 _CONVENTION_STEPS = 2  # so that steps of half and of twice the time fit into them
 
 
@@ -83,7 +83,7 @@ def gather(
     rng = np.random.default_rng(settings.seed)
     clips = draw_clips(walks, evidence.horizon, settings.samples, rng) if evidence.horizon else []
     moves = draw_moves(walks, GAPS, settings.samples, rng)
-    toggles = draw_toggles(walks, GAPS, max(1, round(_TOGGLES * settings.samples)), rng)
+    toggles = draw_toggles(walks, GAPS, max(_LEAST_TOGGLES, round(_TOGGLES * settings.samples)), rng)
     steps = longest_steps(walks, _CONVENTION_STEPS)
     compared = draw_clips(walks, steps, settings.samples, rng) if steps else []
     compared += draw_toggles(walks, [steps] if steps else [], len(toggles), rng)

@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="model whose encoder a new predictor is trained for: a file in any form, or a Hugging Face folder",
     )
     parser.add_argument("--out", type=local_path, help="folder of the run; one that has a checkpoint is resumed")
-    parser.add_argument("--recipe", default="few_recordings", help="few_recordings, vjepa2_ac, or a YAML file")
+    parser.add_argument("--recipe", default="few_recordings", help="few_recordings, minutes, vjepa2_ac, or a YAML file")
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="change a setting of the recipe"
     )

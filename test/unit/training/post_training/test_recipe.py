@@ -52,7 +52,7 @@ def test_mistakes_are_named(tmp_path: Path, text: str, message: str) -> None:
 
 
 def test_an_unknown_recipe_lists_the_bundled_ones() -> None:
-    with pytest.raises(PostTrainingError, match="neither a file nor one of few_recordings, vjepa2_ac"):
+    with pytest.raises(PostTrainingError, match="neither a file nor one of few_recordings, minutes, vjepa2_ac"):
         load_recipe("mine")
     with pytest.raises(PostTrainingError, match="write name=value"):
         load_recipe("few_recordings", ["lr"])
