@@ -56,12 +56,7 @@ class Reason(Enum):
     PLANNING = (Effect.WAITS, "the next action is being planned", "")
 
     IMAGE_STALE = (Effect.HOLDS, "the newest image is old by its stamp", "Check the camera's rate and clock.")
-    IMAGE_SILENT = (
-        Effect.HOLDS,
-        "images stopped coming",
-        "Check camera and network. Best-effort raw images beyond 0.5 MB (640x480 has 0.9) are mostly lost: have the "
-        "camera publish reliably, or smaller ones, or use image_transport=compressed.",
-    )
+    IMAGE_SILENT = (Effect.HOLDS, "images stopped coming", "Check camera and network.")
     IMAGE_STAMP_ZERO = (Effect.HOLDS, "images have no stamp", "Have the camera driver fill in header.stamp.")
     IMAGE_FROM_FUTURE = (Effect.HOLDS, "the newest image's stamp lies in the future", "Synchronise the clocks.")
     IMAGE_FROZEN = (

@@ -16,11 +16,11 @@ import rclpy
 from geometry_msgs.msg import PoseStamped, Vector3Stamped
 from rclpy.context import Context
 from rclpy.node import Node
-from rclpy.qos import qos_profile_sensor_data
+from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from sensor_msgs.msg import CompressedImage, Image
 
 from support.rigs.loop_rig import settings
-from vjepa_mpc.ros.planner.inputs import Inputs
+from vjepa_mpc.ros.planner.inputs import LARGE, Inputs
 from vjepa_mpc.safety.guards.violation import Violation
 from vjepa_mpc.safety.reasons import Reason
 from vjepa_mpc.tools.processes import DomainLease
@@ -28,6 +28,7 @@ from vjepa_mpc.tools.processes import DomainLease
 pytestmark = pytest.mark.ros
 
 TIMEOUT = 10.0
+RELIABLE = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
 REMAPPED = ("-r", "image:=/cam/color/image_raw", "-r", "current_pose:=/arm/pose")
 
 
@@ -89,6 +90,28 @@ def test_what_reasons_ask_for_is_named_so_that_it_can_be_typed(start: Callable[.
     assert "Call /left/stop with false, or /left/mpc/resume." in inputs.explain(Violation(Reason.PAUSED))
     assert "/left/mpc/set_goal or /left/mpc/reach_goal" in inputs.explain(Violation(Reason.NO_GOAL))
     assert "ros2 lifecycle set /left/mpc activate" in inputs.explain(Violation(Reason.NOT_ACTIVE))
+
+
+@pytest.mark.parametrize(
+    ("profile", "size", "named"),
+    [(qos_profile_sensor_data, LARGE + 1, True), (qos_profile_sensor_data, LARGE, False), (RELIABLE, LARGE + 1, False)],
+)
+def test_large_pictures_that_get_lost_over_best_effort_are_named_with_what_helps(
+    start: Callable[..., Node], profile: QoSProfile, size: int, named: bool
+) -> None:
+    start("camera").create_publisher(Image, "/cam/color/image_raw", profile)
+    inputs = Inputs(start("planner_node", *REMAPPED), settings())
+    explained(inputs, Reason.NO_IMAGE, "/cam/color/image_raw has 1 publisher")
+    inputs._hearing.look()
+    for number in (1, 9):
+        gid = {"data": b"camera"}
+        inputs._on_image(Image(data=bytes(size)), {"publisher_gid": gid, "publication_sequence_number": number})
+    for reason in (Reason.IMAGE_SILENT, Reason.IMAGE_STALE):
+        text = inputs.explain(Violation(reason))
+        assert "of the newest, 2 of 9 published came" in text
+        assert ("have the camera publish reliably" in text) == named
+    assert inputs.images.startswith("2 of 9 published came")
+    assert ("image_transport=compressed" in inputs.images) == named
 
 
 def test_publishers_are_named_with_type_and_qos(start: Callable[..., Node]) -> None:

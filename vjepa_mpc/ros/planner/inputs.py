@@ -35,6 +35,11 @@ from vjepa_mpc.safety.supervisor import Decision
 MODE_PREFIX = "ROBOT_MODE_"
 MOVING_MODES = ("IDLE", "MOVE")
 LOSSES = 0.9  # share of the images below which their loss is told of
+LARGE = 500_000  # bytes of an image that is sent in many fragments
+LOST = (
+    "best-effort raw pictures beyond 0.5 MB (640x480 has 0.9) are mostly lost: have the camera publish reliably, or "
+    "smaller ones, or use image_transport=compressed"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +141,12 @@ class Inputs:
         """Who sends an input in a way that is not heard, in words; empty when nobody does."""
         return self._hearing.unheard
 
+    @property
+    def images(self) -> str:
+        """How many of the images come, in words, and what to do where many are lost; "" before the second."""
+        counted = self.arrivals.summary
+        return f"{counted}; {LOST}" if self._are_missed and self._are_fragile else counted
+
     def explain(self, why: Decision | Violation) -> str:
         """In words for people; of an input that is missing, who publishes on its topic now."""
         topics = {
@@ -158,14 +169,28 @@ class Inputs:
 
     def _describe_images(self) -> str:
         found = self._describe(self._image_topic)
-        arrived, share = self.arrivals.summary, self.arrivals.share
-        if arrived and share is not None and share < LOSSES:
-            found = f"{found}; of the newest, {arrived}"
+        if self._are_missed:
+            found = f"{found}; of the newest, {self.arrivals.summary}"
+        if self._are_fragile:
+            found = f"{found}; {LOST}"
         elsewhere = publishers_of(self._node, self._other_image_topic)
         if self.image is not None or not elsewhere:
             return found
         other = "raw" if self._settings.image_transport == "compressed" else "compressed"
         return f"{found}; {self._other_image_topic} has {elsewhere}: is image_transport={other} meant?"
+
+    @property
+    def _are_missed(self) -> bool:
+        """Whether fewer images come than are published."""
+        share = self.arrivals.share
+        return share is not None and share < LOSSES
+
+    @property
+    def _are_fragile(self) -> bool:
+        """Whether images are sent in many fragments, of which a lost one is not sent again."""
+        topic, newest = self._image_topic, self.image
+        large = newest is None or len(newest[1].data) > LARGE
+        return large and self._settings.image_transport == "raw" and bool(topic.publishers) and not topic.reliable
 
     @property
     def _permission(self) -> PermissionSample:
