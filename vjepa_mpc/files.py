@@ -29,24 +29,34 @@ def replacing(file: Path, *failures: type[Exception]) -> Iterator[Path]:
     """A path to write to, which takes the file's place when the block ends well; else nothing of it is left.
 
     Args:
-        file: to write; its folder exists.
+        file: to write; its folder exists. A link stays one: what it points at is replaced.
         failures: exceptions other than OSError by which the block says that it could not write.
 
     Raises:
         WriteError: it could not be written, or lies in a folder that cannot.
     """
-    partial = file.with_name(f"{file.name}.partial")
+    target = Path(os.path.realpath(file))
+    partial = target.with_name(f"{target.name}.partial")
     try:
+        _require_replaceable(target)
         yield partial
         with partial.open("rb+") as written:
             os.fsync(written.fileno())  # or a power cut might leave the new name without the contents
-        partial.replace(file)
+        partial.replace(target)
     except Exception as error:
         if not isinstance(error, (OSError, *failures)):
             raise
         raise WriteError(f"{file} could not be written ({error}){_kept(file)}") from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _require_replaceable(target: Path) -> None:
+    """Refuse what a file cannot take the place of: as root, one would replace even /dev/null."""
+    if target.is_dir():
+        raise IsADirectoryError("it is a folder")
+    if target.exists() and not target.is_file():
+        raise OSError("it is a device or a pipe, not a file")
 
 
 def _kept(file: Path) -> str:
@@ -73,14 +83,14 @@ def require_writable(file: Path, option: str) -> None:
     Raises:
         ValueError: it cannot be written.
     """
-    partial = file.with_name(f"{file.name}.partial")
+    target = Path(os.path.realpath(file))
+    partial = target.with_name(f"{target.name}.partial")
     try:
-        if file.is_dir():
-            raise IsADirectoryError("it is a folder")
-        file.parent.mkdir(parents=True, exist_ok=True)
+        _require_replaceable(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
         partial.touch()
         partial.unlink()
-        if file.exists() and not os.access(file, os.W_OK):
+        if target.exists() and not os.access(target, os.W_OK):
             raise PermissionError("the file is write-protected")
     except OSError as error:
         why = error.strerror or str(error)

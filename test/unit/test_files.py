@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,6 +43,26 @@ def test_an_output_is_tried_without_leaving_anything(tmp_path: Path) -> None:
     for bad in (tmp_path, tmp_path / "file" / "a.json"):
         with pytest.raises(ValueError, match=r"--json .* cannot be written \(.*name another place"):
             require_writable(bad, "--json")
+
+
+def test_a_link_stays_one_and_what_it_points_at_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    file, link = tmp_path / "store" / "a.txt", tmp_path / "link.txt"
+    write_text(file, "old")
+    link.symlink_to(file)
+    require_writable(link, "--json")
+    write_text(link, "new")
+    assert link.is_symlink() and file.read_text() == "new" and list((tmp_path / "store").iterdir()) == [file]
+
+
+def test_a_device_or_a_pipe_is_no_place_for_a_file(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(ValueError, match=r"--json .*pipe cannot be written \(it is a device or a pipe, not a file\)"):
+        require_writable(pipe, "--json")
+    with pytest.raises(WriteError, match="it is a device or a pipe"):
+        write_text(pipe, "text")
+    assert pipe.is_fifo() and list(tmp_path.iterdir()) == [pipe]
 
 
 def _raises(error: BaseException) -> Callable[[], int]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from vjepa_mpc.arguments import SEED
 from vjepa_mpc.training.recipe_file import read_settings, read_yaml
 from vjepa_mpc.worldmodel import MOST_THREADS, ModelConfig
 
@@ -40,7 +41,7 @@ class DataConfig:
         for name in ("episodes", "validation_episodes", "shard_episodes", "processes"):
             value = getattr(self, name)
             _require(value >= 1, f"data.{name}={value}: it must be at least 1")
-        _require(self.seed >= 0, f"data.seed={self.seed}: it must not be negative")
+        _require(0 <= self.seed <= SEED, f"data.seed={self.seed}: it must lie in 0..{SEED}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,6 +184,7 @@ class TrainConfig:
         for name in ("threads", "validate_every", "checkpoint_every"):
             value = getattr(self, name)
             _require(value >= 1, f"{name}={value}: it must be at least 1")
+        _require(0 <= self.seed <= SEED, f"seed={self.seed}: it must lie in 0..{SEED}")
         _require(self.threads <= MOST_THREADS, f"threads={self.threads}: it must be at most {MOST_THREADS}")
 
     @property
@@ -233,7 +235,7 @@ def check_model(model: Any) -> None:
         _require(isinstance(section, Mapping), f"model.{part}={section!r}: expected a section")
         sizes |= {f"{part}.{name}": value for name, value in section.items()}
     for name, value in sizes.items():
-        kinds = (int, float) if name.endswith("mlp_ratio") else (int,)
+        kinds, expected = ((int, float), "number") if name.endswith("mlp_ratio") else ((int,), "whole number")
         number = isinstance(value, kinds) and not isinstance(value, bool)
-        _require(number and value > 0, f"model.{name}={value!r}: expected a {kinds[-1].__name__} above 0")
+        _require(number and 0 < value < math.inf, f"model.{name}={value!r}: expected a {expected} above 0")
     ModelConfig.from_dict(model)

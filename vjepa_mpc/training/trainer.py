@@ -268,7 +268,7 @@ class Trainer:
             state = torch.load(path, map_location="cpu", weights_only=True)
             before = dict(state["made_with"])
         except (OSError, RuntimeError, EOFError, ValueError, KeyError, TypeError, pickle.UnpicklingError) as error:
-            reason = str(error).splitlines()[0].split(". ")[0]
+            reason = "it is empty" if isinstance(error, EOFError) else str(error).splitlines()[0].split(". ")[0]
             raise ValueError(f"{path} is damaged or no state of a training ({reason}): {_BEGIN_AGAIN}") from error
         differing = [
             f"{name} was {before.get(name)}, now {value}"

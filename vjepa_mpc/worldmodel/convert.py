@@ -84,6 +84,7 @@ def main(args: argparse.Namespace) -> int:
         raise CheckpointError(f"{output} cannot be written: it is a folder, or lies in one that is write-protected")
     told = _told(args)
     encoder_source, predictor_source = _sources(given, args.encoder, args.predictor)
+    _require_another_file(output, encoder_source, predictor_source)
     dtype = _DTYPES[args.dtype]
     if predictor_source is None:
         encoder = open_encoder(encoder_source, told)
@@ -133,6 +134,13 @@ def _sources(both: Path | None, encoder: Path | None, predictor: Path | None) ->
             open_predictor(of_predictor)  # says what it holds
         of_predictor = None
     return of_encoder, of_predictor
+
+
+def _require_another_file(output: Path, *sources: Source | None) -> None:
+    """Keep originals: what is written is rounded, and holds less."""
+    files = [file for source in sources if source is not None for file in source.files]
+    if output.exists() and any(output.samefile(file) for file in files):
+        raise CheckpointError(f"{output} is what is to be converted: give the output another name, the original is kept")
 
 
 def _write_encoder(output: Path, encoder: OpenedEncoder, told: Told, dtype: torch.dtype) -> None:

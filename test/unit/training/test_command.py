@@ -135,8 +135,10 @@ def test_damaged_shards_are_named(folder: Path, capsys: pytest.CaptureFixture[st
         ({"batch": {"clips": "four"}}, "recipe.yaml: batch.clips='four': expected a value like 16"),
         ({"stages": [{"learning_rate": "fast"}]}, r"stages[0].learning_rate='fast': expected a value like 0.0008"),
         ({"stages": [{"learning_rate": float("nan")}]}, "learning_rate=nan"),
-        ({"model": {**RECIPE["model"], "img_size": "big"}}, "model.img_size='big': expected a int above 0"),
+        ({"model": {**RECIPE["model"], "img_size": "big"}}, "model.img_size='big': expected a whole number above 0"),
         ({"threads": 99999}, "threads=99999: it must be at most 1024"),
+        ({"seed": -1}, "recipe.yaml: seed=-1: it must lie in 0..4294967295"),
+        ({"data": {**RECIPE["data"], "seed": 2**64}}, "recipe.yaml: data.seed=18446744073709551616: it must lie in 0.."),
     ],
 )
 def test_mistakes_in_a_recipe_name_file_setting_and_need(
@@ -187,6 +189,8 @@ def test_a_state_that_is_damaged_or_of_another_model_is_refused_and_the_model_ke
     write_recipe(folder)
     os.truncate(folder / "out" / "training_state.pt", 1000)
     assert "training_state.pt is damaged" in refused(folder, capsys)
+    os.truncate(folder / "out" / "training_state.pt", 0)
+    assert "training_state.pt is damaged or no state of a training (it is empty)" in refused(folder, capsys)
     assert (folder / "out" / "franka_tiny.safetensors").read_bytes() == model
     assert train(folder, "--fresh") == 0
 

@@ -253,6 +253,14 @@ def test_a_command_line_that_cannot_be_is_named(
         run(convert, *arguments)
 
 
+def test_the_original_is_not_replaced_by_what_is_made_of_it(model: VJEPAWorldModel, out: Path) -> None:
+    save_world_model(out, TINY, model.encoder.state_dict(), model.predictor.state_dict(), torch.float32)
+    link = out.with_name("link.safetensors")
+    link.symlink_to(out)
+    for arguments in ((link, out), (out, link), ("--encoder", out, "--predictor", out, out)):
+        assert "is what is to be converted: give the output another name" in refused(*arguments)
+
+
 def test_the_home_folder_is_expanded(
     model: VJEPAWorldModel, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
