@@ -45,9 +45,16 @@ def run(name: str, job: Callable[[], int]) -> int:
     except WriteError as error:
         return _say(name, error, ExitStatus.FAILED)
     except (OSError, ValueError, ImportError) as error:  # the last: a package of an extra that is not installed
-        return _say(name, error, ExitStatus.MISUSED)
+        return _say(name, _in_words(error), ExitStatus.MISUSED)
     except KeyboardInterrupt:
         return _say(name, "interrupted", ExitStatus.INTERRUPTED)
+
+
+def _in_words(error: Exception) -> object:
+    """An error of the operating system without its number; any other as it is."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror is not None:
+        return f"{error.filename}: {error.strerror}"
+    return error
 
 
 def _say(name: str, what: object, status: ExitStatus) -> int:

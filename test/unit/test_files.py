@@ -90,6 +90,13 @@ def test_errors_are_one_line_on_stderr(
     assert out == "" and err.startswith("tool: ") and err.count("\n") == 1
 
 
+def test_an_error_of_the_system_names_the_file_and_no_number(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("tool", lambda: len((tmp_path / "none").read_text())) == ExitStatus.MISUSED
+    assert capsys.readouterr().err == f"tool: {tmp_path}/none: No such file or directory\n"
+
+
 def test_what_a_job_returns_is_the_status_and_mistakes_are_not_hidden() -> None:
     assert run("tool", lambda: 1) == 1
     with pytest.raises(KeyError):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from vjepa_mpc.geometry.pose import POSE_DIM
+from vjepa_mpc.geometry.pose import POSE_DIM, check_poses
 from vjepa_mpc.goals.progress import EndedSubGoal
 from vjepa_mpc.images import check_rgb
 from vjepa_mpc.planning.compute.budget import TOLERATED_OVERRUN
@@ -58,6 +58,7 @@ def _checked_pose(values: np.ndarray, name: str) -> np.ndarray:
     pose = np.array(values, dtype=np.float64)
     if pose.shape != (POSE_DIM,) or not np.isfinite(pose).all():
         raise ValueError(f"{name} {pose.tolist()}: give seven finite numbers x, y, z, rx, ry, rz, g")
+    check_poses(pose, name)
     return pose
 
 

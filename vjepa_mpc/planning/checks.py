@@ -33,7 +33,13 @@ def as_tensor(what: str, value: object) -> Tensor:
 
 
 def check_shapes(
-    config: CEMConfig, model: WorldModel, pose: Tensor, goal: Tensor, noise: Tensor | None, proposals: Tensor | None
+    config: CEMConfig,
+    model: WorldModel,
+    context: Tensor,
+    pose: Tensor,
+    goal: Tensor,
+    noise: Tensor | None,
+    proposals: Tensor | None,
 ) -> None:
     """Refuse inputs of the wrong shape.
 
@@ -43,8 +49,16 @@ def check_shapes(
     expected = (model.tokens_per_frame, model.embed_dim)
     if tuple(goal.shape) != expected:
         raise ValueError(f"goal latent is {list(goal.shape)}: expected {list(expected)} (encode one goal image)")
-    if pose.ndim not in (1, 2) or pose.shape[-1] != ACTION_DIM:
-        raise ValueError(f"pose is {list(pose.shape)}: expected [{ACTION_DIM}], or one such pose per observed frame")
+    if context.ndim not in (2, 3) or tuple(context.shape[-2:]) != expected:
+        raise ValueError(
+            f"context latent is {list(context.shape)}: expected {list(expected)} (encode one image), or one such "
+            "latent per observed frame"
+        )
+    if tuple(pose.shape) != (*context.shape[:-2], ACTION_DIM):
+        raise ValueError(
+            f"pose is {list(pose.shape)}: expected [{ACTION_DIM}], or one such pose per observed frame; the context is "
+            f"{list(context.shape)}"
+        )
     noise_shape = (config.cem_steps, config.rollout, config.samples, SEARCH_DIM)
     if noise is not None and tuple(noise.shape) != noise_shape:
         raise ValueError(f"noise is {list(noise.shape)}: expected [iterations, H, S, 4] = {list(noise_shape)}")

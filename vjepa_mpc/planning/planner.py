@@ -138,7 +138,7 @@ class CEMPlanner:
         started = self._clock()
         context, pose, goal = as_tensor("context", context), as_tensor("pose", pose), as_tensor("goal", goal)
         inputs = {"context": context, "pose": pose, "goal": goal, "noise": noise, "past_actions": past_actions}
-        check_shapes(self.config, self._world_model, pose, goal, noise, proposals)
+        check_shapes(self.config, self._world_model, context, pose, goal, noise, proposals)
         check_finite(inputs, self._device)
         pins = checked_pins(pins or {})
         self._announce({**inputs, "proposals": proposals}, previous, pins)

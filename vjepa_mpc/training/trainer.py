@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -248,8 +249,10 @@ class Trainer:
             "optimiser": self.optimiser.state_dict(),
             "generator": self.generator.get_state(),
         }
-        with replacing(path, RuntimeError) as partial:  # which is what torch.save raises on a full disk
-            torch.save(state, partial)
+        content = io.BytesIO()  # written by torch itself, a full disk is an error that does not say so
+        torch.save(state, content)
+        with replacing(path) as partial:
+            partial.write_bytes(content.getbuffer())
 
     def restore(self, path: Path, made_with: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Go on from a file of `save`. The batches drawn from here on are seeded by the step, so runs stay seeded.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import get_args
@@ -11,7 +10,7 @@ from typing import get_args
 import torch
 
 from vjepa_mpc.arguments import local_path, real, whole
-from vjepa_mpc.files import expanded
+from vjepa_mpc.files import expanded, require_writable
 from vjepa_mpc.worldmodel.checkpoint import save_encoder, save_world_model
 from vjepa_mpc.worldmodel.checkpoints.errors import CheckpointError
 from vjepa_mpc.worldmodel.checkpoints.loading import (
@@ -72,6 +71,7 @@ def main(args: argparse.Namespace) -> int:
 
     Raises:
         CheckpointError: what was given cannot be used; nothing was written.
+        ValueError: the file cannot be written there.
         WriteError: the file could not be written; nothing of it is left.
     """
     given, output = (None, args.input) if args.output is None else (args.input, args.output)
@@ -80,8 +80,7 @@ def main(args: argparse.Namespace) -> int:
         raise CheckpointError(f"{output} must end in .safetensors: that is the format that is written")
     if not output.parent.is_dir():
         raise CheckpointError(f"{output} cannot be written: there is no folder {output.parent}")
-    if output.is_dir() or not os.access(output.parent, os.W_OK):
-        raise CheckpointError(f"{output} cannot be written: it is a folder, or lies in one that is write-protected")
+    require_writable(output, "OUTPUT")
     told = _told(args)
     encoder_source, predictor_source = _sources(given, args.encoder, args.predictor)
     _require_another_file(output, encoder_source, predictor_source)
@@ -140,7 +139,9 @@ def _require_another_file(output: Path, *sources: Source | None) -> None:
     """Keep originals: what is written is rounded, and holds less."""
     files = [file for source in sources if source is not None for file in source.files]
     if output.exists() and any(output.samefile(file) for file in files):
-        raise CheckpointError(f"{output} is what is to be converted: give the output another name, the original is kept")
+        raise CheckpointError(
+            f"{output} is what is to be converted: give the output another name, the original is kept"
+        )
 
 
 def _write_encoder(output: Path, encoder: OpenedEncoder, told: Told, dtype: torch.dtype) -> None:

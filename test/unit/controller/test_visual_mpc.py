@@ -322,6 +322,12 @@ def test_an_energy_that_is_no_number_is_an_error(mpc, model):
     [
         ({"pose": np.full(7, np.nan)}, ValueError, "seven finite"),
         ({"pose": np.zeros(6)}, ValueError, "seven finite"),
+        (
+            {"pose": np.array([400.0, 0.0, 300.0, 0.0, 0.0, 0.0, 0.0])},
+            ValueError,
+            "pose: a position of 400: give metres",
+        ),
+        ({"start": np.array([0.4, 0.0, 0.3, 180.0, 0.0, 0.0, 0.0])}, ValueError, "start: an angle of 180: .* radians"),
         ({"image": np.zeros((4, 4, 3))}, TypeError, "camera image"),
         ({"proposals": np.zeros((1, 7))}, ValueError, r"shape \[1, 7\]: give \[P, H, 7\]"),
         ({"proposals": np.zeros((1, 2, 4))}, ValueError, r"shape \[1, 2, 4\]"),

@@ -263,6 +263,19 @@ def test_a_numpy_pose_plans_as_a_tensor_does_and_others_are_refused_in_words() -
             first(pose)
 
 
+@pytest.mark.parametrize(
+    ("frames", "poses", "found"),
+    [((), (1,), "pose is"), ((2,), (), "pose is"), ((2,), (3,), "pose is"), ((1, 1), (1, 1), "context latent is")],
+)
+def test_poses_and_latents_of_other_numbers_of_frames_are_told_with_both_shapes(
+    frames: tuple[int, ...], poses: tuple[int, ...], found: str
+) -> None:
+    planner = CEMPlanner(PointMassWorldModel(), CEMConfig(rollout=1, samples=20, topk=5, cem_steps=2))
+    seen = START[None, :3]
+    with pytest.raises(ValueError, match=rf"{found} \[.*one such (pose|latent) per observed frame"):
+        planner.plan(seen.expand(*frames, 1, 3), START.expand(*poses, 7), seen)
+
+
 def test_energies_of_another_shape_are_told_with_both_shapes() -> None:
     model, config = PointMassWorldModel(), CEMConfig(rollout=1, samples=20, topk=5, cem_steps=2)
     planner = CEMPlanner(model, config, objective=lambda last, goal: (last - goal).abs().mean(dim=-1))

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from vjepa_mpc.files import WriteError, replacing
+from vjepa_mpc.files import WriteError, replacing, write_text
 from vjepa_mpc.training.post_training.config import PostTrainingError
 from vjepa_mpc.training.post_training.recipe import PredictorSizes
 from vjepa_mpc.worldmodel import (
@@ -109,10 +109,10 @@ def write_model(out: Path, start: Start, card: Mapping[str, str], dtype: torch.d
     """Write the best predictor with the encoder as one file that the node loads, and its card beside it."""
     predictor = load_file(out / BEST_FILE)
     file = out / MODEL_FILE
+    lines = [f"| {name} | {value} |" for name, value in card.items()]
     with _intact():
         save_world_model(file, start.config, start.encoder_state, predictor, dtype, metadata=card)
-    lines = [f"| {name} | {value} |" for name, value in card.items()]
-    (out / CARD_FILE).write_text("\n".join([f"# {file.name}", "", "| | |", "|---|---|", *lines, ""]), encoding="utf-8")
+        write_text(out / CARD_FILE, "\n".join([f"# {file.name}", "", "| | |", "|---|---|", *lines, ""]))
     return file
 
 

@@ -278,3 +278,11 @@ def test_the_run_ends_when_nothing_more_is_learned(
 def test_measuring_needs_no_recordings(capsys: pytest.CaptureFixture[str], model: Path) -> None:
     assert post_train(model, Path("unused"), "--measure") == 0
     assert "clip(s) of 4 frames of 4 tokens, on cpu: one step takes" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("content", ["", "[1, 2]"])
+def test_a_cache_whose_settings_cannot_be_read_is_named(tmp_path: Path, content: str) -> None:
+    cache.LatentCache(tmp_path, {"crop": "droid"}, (4, 8), "float16")
+    (tmp_path / "cache.json").write_text(content)
+    with pytest.raises(PostTrainingError, match=r"cache\.json is damaged .*give another --cache"):
+        cache.LatentCache(tmp_path, {"crop": "droid"}, (4, 8), "float16")

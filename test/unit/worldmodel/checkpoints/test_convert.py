@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -259,6 +260,20 @@ def test_the_original_is_not_replaced_by_what_is_made_of_it(model: VJEPAWorldMod
     link.symlink_to(out)
     for arguments in ((link, out), (out, link), ("--encoder", out, "--predictor", out, out)):
         assert "is what is to be converted: give the output another name" in refused(*arguments)
+
+
+def test_an_output_that_cannot_be_written_is_named(
+    checkpoint: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(out)
+    with pytest.raises(ValueError, match=r"OUTPUT .*out\.safetensors cannot be written \(it is a device or a pipe"):
+        run(convert, checkpoint, *HEADS, out)
+    out.unlink()
+    out.write_text("old")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # as for a file that is write-protected; root may all
+    with pytest.raises(ValueError, match=r"OUTPUT .*\(the file is write-protected\)"):
+        run(convert, checkpoint, *HEADS, out)
+    assert out.read_text() == "old"
 
 
 def test_the_home_folder_is_expanded(

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from vjepa_mpc.files import write_text
 from vjepa_mpc.training.post_training.config import PostTrainingError
 from vjepa_mpc.training.post_training.latents.clips import EncodedEpisode
 
@@ -33,7 +34,7 @@ class LatentCache:
         dtype: "float16" or "float32".
 
     Raises:
-        PostTrainingError: the folder holds latents of another key.
+        PostTrainingError: the folder holds latents of another key, or the file that tells the key is damaged.
     """
 
     def __init__(self, folder: Path, key: Mapping[str, Any], shape: tuple[int, int], dtype: str) -> None:
@@ -107,9 +108,14 @@ class LatentCache:
     def _check_key(self, key: Mapping[str, Any]) -> None:
         file = self.folder / _KEY_FILE
         if not file.is_file():
-            file.write_text(json.dumps(key, indent=1), encoding="utf-8")
+            write_text(file, json.dumps(key, indent=1))
             return
-        found = json.loads(file.read_text(encoding="utf-8"))
+        try:
+            found = dict(json.loads(file.read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
+            raise PostTrainingError(
+                f"{file} is damaged ({error}): give another --cache, or delete the folder"
+            ) from error
         differing = [name for name, value in key.items() if found.get(name) != value]
         if differing:
             details = "; ".join(f"{name} was {found.get(name)!r}, now {key[name]!r}" for name in differing)
