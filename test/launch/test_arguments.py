@@ -34,7 +34,7 @@ def generate_launch_description():
 
 @pytest.fixture
 def values(tmp_path: Path) -> dict[str, str]:
-    """A value other than the default for every argument of plan.launch.py."""
+    """A value other than the default for every argument of plan.launch.py but `play`, which starts another node."""
     files = {}
     for name, content in {
         "params_file": "/**: {ros__parameters: {samples: 7, limits.linear_speed: 0.05}}",
@@ -59,6 +59,7 @@ def values(tmp_path: Path) -> dict[str, str]:
         "image_topic": "/cam/image",
         "pose_topic": "pose",
         "target_topic": "target",
+        "record": str(tmp_path / "bags"),
     }
 
 
@@ -82,9 +83,9 @@ def command(node: Any) -> str:
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_every_argument_reaches_its_node(tmp_path: Path, kind: str, values: dict[str, str]) -> None:
-    assert set(values) == {argument.name for argument in PLAN_ARGUMENTS}
+    assert {*values, "play"} == {argument.name for argument in PLAN_ARGUMENTS}
     nodes = by_executable(nodes_of(included(tmp_path, kind, values)))
-    assert set(nodes) == {"planner_node", "set_goal", "sim_node"}
+    assert set(nodes) == {"planner_node", "set_goal", "sim_node", "recorder"}
     planner = parameters_given(nodes["planner_node"])
     assert (
         planner.items()
@@ -111,6 +112,17 @@ def test_every_argument_reaches_its_node(tmp_path: Path, kind: str, values: dict
     assert nodes["sim_node"].node_name == "/left/sim_node"
     goal = command(nodes["set_goal"])
     assert f"{values['goal_image']} --remote" in goal and "--node mpc" in goal
+    assert parameters_given(nodes["recorder"]) == {"folder": values["record"], "planner": "/left/mpc"}
+    assert nodes["recorder"].node_name == "/left/mpc_recorder"
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_play_takes_the_planners_place_and_each_of_its_episodes_is_a_bag(tmp_path: Path, kind: str) -> None:
+    arguments = {"play": "0.5", "record": str(tmp_path / "bags"), "robot": "sim", "namespace": "left"}
+    nodes = by_executable(nodes_of(included(tmp_path, kind, arguments)))
+    assert set(nodes) == {"play", "recorder"}
+    assert "--minutes 0.5" in command(nodes["play"]) and nodes["play"].node_name == "/left/planner_node"
+    assert parameters_given(nodes["recorder"])["bags"] == "goal"
 
 
 @pytest.mark.parametrize("kind", FORMATS)
