@@ -20,6 +20,7 @@ from support.rigs.action_client import Client, result_of, wait
 from vjepa_mpc.tools.processes import NodeProcess
 
 Result = ReachGoal.Result
+FAR = np.array([0.4, 0.16, 0.08, np.pi, 0.0, 0.0, 0.0])  # more than two steps from the start
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +49,9 @@ def client(rig: Rig, injector: FaultInjector) -> Iterator[Client]:
 
 
 def test_a_goal_whose_steps_are_used_up_reports_every_step_and_that_it_was_not_reached(
-    client: Client, picture: np.ndarray
+    client: Client,
 ) -> None:
-    handle, feedback = client.send(picture, steps=[2])
+    handle, feedback = client.send(goal_picture(FAR), steps=[2])
     status, result = result_of(handle)
     assert status == GoalStatus.STATUS_SUCCEEDED
     assert (result.success, result.code) == (False, Result.NOT_REACHED), result.message
