@@ -13,7 +13,7 @@ import pytest
 from rclpy.qos import ReliabilityPolicy
 from vjepa_mpc.msg import PlanStatus
 
-from support.rig import FAST, Recorder, Rig
+from support.rig import FAST, PATIENCE, Recorder, Rig
 from support.rigs.large_camera import TOPIC, stretched
 from vjepa_mpc.ros.planner.inputs import LOSSES, LOST
 from vjepa_mpc.tools.processes import NodeProcess
@@ -23,7 +23,7 @@ SIZE = (1280, 720)
 RATE = 30.0  # Hz
 COUNTED = re.compile(r"(\d+) of (\d+) published came in ([\d.]+) s, 2.8 MB each")
 WATCHED = 2.0  # seconds of pictures that are judged, at least
-NEARLY_ALL = 0.8  # a busy machine may need some time until so many come while nothing else runs
+STEPS = 5  # of the arm, each planned from a picture that came after the one before
 
 
 @pytest.fixture(scope="module", params=["reliable", "best_effort"])
@@ -84,13 +84,12 @@ def test_large_pictures_arrive_or_are_missed_by_name_while_set_points_go_on(
 
 
 def arrive(rig: Rig) -> None:
-    """Nearly all pictures come, the camera is not blamed, and set-points go on; that they are right, `rig` looks."""
+    """Pictures go on coming, are asked for again when they get lost, and nothing is held meanwhile.
 
-    def nearly_all(values: dict[str, str]) -> bool:
-        counted = Counted.of(values)
-        return counted is not None and counted.share >= NEARLY_ALL and LOST not in values["images"]
-
-    rig.link.wait_for_diagnostics(nearly_all)
+    How many of 30 a second come is up to the machine; the guide has figures. That set-points are right, `rig` looks.
+    """
+    rig.link.wait_for_diagnostics(lambda values: Counted.of(values) is not None)
+    rig.link.wait_for_status(lambda status: status.step > STEPS, PATIENCE)
     rig.link.wait_for_setpoint()
     (planner,) = (each for each in rig.link.subscribers_of(f"/{TOPIC}") if each.node_name == "planner_node")
     assert planner.qos_profile.reliability == ReliabilityPolicy.RELIABLE
