@@ -26,6 +26,7 @@ from vjepa_mpc.worldmodel.checkpoints.parts import find_encoder, find_predictor
 from vjepa_mpc.worldmodel.checkpoints.provenance import common_header, encoder_header, model_header
 from vjepa_mpc.worldmodel.checkpoints.source import Source
 from vjepa_mpc.worldmodel.checkpoints.told import Told
+from vjepa_mpc.worldmodel.checkpoints.torch_file import require_undamaged
 from vjepa_mpc.worldmodel.checkpoints.training_yaml import read_training_yaml
 from vjepa_mpc.worldmodel.preprocess import Crop
 from vjepa_mpc.worldmodel.vjepa.config import FrameAs
@@ -125,6 +126,9 @@ def _sources(both: Path | None, encoder: Path | None, predictor: Path | None) ->
         raise CheckpointError(f"give {both}, or --encoder and --predictor, not all three")
     paths = encoder or both or predictor, predictor or both
     opened = {path: open_source(path) for path in paths if path is not None}
+    for source in opened.values():
+        for file in source.files:
+            require_undamaged(file)
     of_encoder, of_predictor = (None if path is None else opened[path] for path in paths)
     if of_encoder is None:
         raise CheckpointError("give a checkpoint and a file to write, or --encoder, --predictor and a file to write")

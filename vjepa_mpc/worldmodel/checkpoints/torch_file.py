@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from vjepa_mpc.worldmodel.checkpoints.pickles import objects_in, rescue
 from vjepa_mpc.worldmodel.checkpoints.source import Source
 
 _NAMED = 4  # objects that a message lists
+_BLOCK = 1 << 22  # bytes read at once
 
 
 def read(path: Path) -> Source:
@@ -23,6 +25,28 @@ def read(path: Path) -> Source:
 def read_legacy(path: Path) -> Source:
     """See :class:`~vjepa_mpc.worldmodel.checkpoints.source.Reader`; everything is read into memory."""
     return _source(path, mapped=False, form="a torch checkpoint in the form from before PyTorch 1.6")
+
+
+def require_undamaged(path: Path) -> None:
+    """Compare what lies in a zip archive with its checksums, which torch does not do; reads the whole file.
+
+    Raises:
+        CheckpointError: a record is another one than was written.
+    """
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        for record in archive.infolist():
+            if not record.CRC:  # written without checksums
+                continue
+            try:
+                with archive.open(record) as opened:
+                    while opened.read(_BLOCK):
+                        pass
+            except zipfile.BadZipFile as error:
+                raise CheckpointError(
+                    f"{path} is damaged: {record.filename} in it does not match its checksum; download it again"
+                ) from error
 
 
 def _source(path: Path, mapped: bool, form: str) -> Source:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -289,3 +290,14 @@ def test_saving_refuses_what_a_precision_cannot_hold(model: VJEPAWorldModel, out
     with pytest.raises(CheckpointError, match=r"out\.safetensors is not written: encoder\..* float16 cannot hold"):
         save_world_model(out, TINY, encoder, model.predictor.state_dict(), torch.float16)
     assert not out.exists()
+
+
+def test_a_checkpoint_with_a_damaged_weight_is_not_converted(checkpoint: Path, out: Path) -> None:
+    with zipfile.ZipFile(checkpoint) as archive:
+        largest = max(archive.infolist(), key=lambda record: record.file_size)
+        content = archive.read(largest)
+    whole = checkpoint.read_bytes()
+    at = whole.index(content) + len(content) // 2
+    checkpoint.write_bytes(whole[:at] + bytes(200) + whole[at + 200 :])
+    said = refused(checkpoint, *HEADS, out)
+    assert f"is damaged: {largest.filename} in it does not match its checksum" in said
