@@ -7,10 +7,12 @@ import time
 from vjepa_mpc.controller.interface import Controller
 from vjepa_mpc.controller.step import Step
 from vjepa_mpc.loop.ports import Clock, Inputs, Listener, Publishers
-from vjepa_mpc.safety.reasons import Reason
+from vjepa_mpc.safety.reasons import Reason, State
 from vjepa_mpc.safety.samples import Now, PoseSample
 from vjepa_mpc.safety.supervisor import Decision, Supervisor
 
+RETELL_PERIOD = 1.0  # seconds between statuses of one reason whose words have changed
+WAITS = (State.WAITING_INPUT, State.HOLDING)
 PUBLISHER_CHECK_PERIOD = 0.5  # seconds between looks at who else publishes targets
 
 
@@ -29,7 +31,8 @@ class Deciding:
         self.step: Step | None = None
         self.pose_stamp = 0.0
         self._controller, self._publishers, self._listener, self._clock = controller, publishers, listener, clock
-        self._publishers_checked = 0.0
+        self._publishers_checked = self._told_at = 0.0
+        self._told = ""
 
     def now(self) -> Now:
         """This moment on both clocks."""
@@ -53,11 +56,18 @@ class Deciding:
         self.supervisor.report(reason, detail, self.now())
 
     def decide(self, *, tell: bool = False) -> Decision:
-        """Ask the supervisor, and tell everybody when its answer is another one, or in any case."""
-        decision = self.supervisor.update(self.now())
+        """Ask the supervisor, and tell everybody when its answer is another one, or in any case.
+
+        While the arm is held for one and the same reason, its words are told anew once in a while: what first was
+        missing may now be there, and say no.
+        """
+        now = self.now()
+        decision = self.supervisor.update(now)
         previous, self.decision = self.decision, decision
         changed = previous is None or (previous.state, previous.reason) != (decision.state, decision.reason)
-        if changed or tell:
+        due = decision.state in WAITS and now.steady - self._told_at >= RETELL_PERIOD
+        if changed or tell or (due and decision.message != self._told):
+            self._told, self._told_at = decision.message, now.steady
             self._publishers.status(decision, self._controller.goal_id, self.step)
         if changed:
             self._listener.decided(decision)
