@@ -24,6 +24,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
 from published import next_poses, published_encoder, published_plan, published_predictor  # noqa: E402
 
+from vjepa_mpc.arguments import local_path  # noqa: E402
 from vjepa_mpc.planning import CEMConfig  # noqa: E402
 from vjepa_mpc.worldmodel import ModelConfig, VJEPAWorldModel, build_world_model, preprocess_batch  # noqa: E402
 
@@ -53,8 +54,8 @@ _GRIPPER_DEAD_ZONE = 0.25  # what is less becomes 0 in the published planner's r
 def main() -> int:
     """Write the file, or check another one."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=ROOT / "test/data/golden_small.npz")
-    parser.add_argument("--check", type=Path, help="compute this file's results anew instead")
+    parser.add_argument("--out", type=local_path, default=ROOT / "test/data/golden_small.npz")
+    parser.add_argument("--check", type=local_path, help="compute this file's results anew instead")
     args = parser.parse_args()
     if args.check is not None:
         check(args.check)

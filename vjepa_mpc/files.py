@@ -36,7 +36,7 @@ def replacing(file: Path, *failures: type[Exception]) -> Iterator[Path]:
         WriteError: it could not be written, or lies in a folder that cannot.
     """
     target = Path(os.path.realpath(file))
-    partial = target.with_name(f"{target.name}.partial")
+    partial = _partial(target)
     try:
         _require_replaceable(target)
         yield partial
@@ -49,6 +49,11 @@ def replacing(file: Path, *failures: type[Exception]) -> Iterator[Path]:
         raise WriteError(f"{file} could not be written ({error}){_kept(file)}") from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _partial(target: Path) -> Path:
+    """What a file is called while it is written: a name of this process, because ranks may write the same file."""
+    return target.with_name(f"{target.name}.{os.getpid()}.partial")
 
 
 def _require_replaceable(target: Path) -> None:
@@ -84,7 +89,7 @@ def require_writable(file: Path, option: str) -> None:
         ValueError: it cannot be written.
     """
     target = Path(os.path.realpath(file))
-    partial = target.with_name(f"{target.name}.partial")
+    partial = _partial(target)
     try:
         _require_replaceable(target)
         target.parent.mkdir(parents=True, exist_ok=True)
