@@ -44,7 +44,12 @@ def latent(picture: np.ndarray) -> torch.Tensor:
 
 
 for record in messages["vjepa_mpc/msg/PlanRecord"]:
-    picture = image_to_rgb(pictures[record.image_stamp.sec, record.image_stamp.nanosec])
+    which = f"goal {record.goal_id} step {record.step}"
+    message = pictures.get((record.image_stamp.sec, record.image_stamp.nanosec))
+    if message is None:  # the network may lose a picture, and what was seen before the recorder came is not there
+        print(f"{which}: the picture that it was planned from is not in the recording")
+        continue
+    picture = image_to_rgb(message)
     goal = decode_image(goals[record.goal_id].images[record.sub_goal].data, "goal picture")
     question = Question(
         goal=Goal(latent(goal)),
@@ -56,4 +61,4 @@ for record in messages["vjepa_mpc/msg/PlanRecord"]:
     seen = "the same goal" if question.goal.sha256 == record.goal_sha256 else "another goal latent"
     again = plan.actions.numpy().ravel()
     away = np.abs(again - record.actions).max()
-    print(f"goal {record.goal_id} step {record.step}: {seen}, actions differ by {away:.1e}", again[:3])
+    print(f"{which}: {seen}, actions differ by {away:.1e}", again[:3])

@@ -52,8 +52,8 @@ def replacing(file: Path, *failures: type[Exception]) -> Iterator[Path]:
 
 
 def _partial(target: Path) -> Path:
-    """What a file is called while it is written: a name of this process, because ranks may write the same file."""
-    return target.with_name(f"{target.name}.{os.getpid()}.partial")
+    """What a file is called while it is written. Only one process at a time may write it."""
+    return target.with_name(f"{target.name}.partial")
 
 
 def _require_replaceable(target: Path) -> None:

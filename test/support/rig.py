@@ -23,7 +23,7 @@ from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CompressedImage
 from std_srvs.srv import SetBool, Trigger
 from vjepa_mpc.msg import PlanStatus
-from vjepa_mpc.srv import SetGoal
+from vjepa_mpc.srv import GetImage, SetGoal
 
 from support.fault_injector import as_stamp
 from support.rigs.setpoint_checks import Limits, Recording, Stamped
@@ -337,6 +337,14 @@ class Rig:
     def request_fields(self, **fields: Any) -> SetGoal.Response:
         """Call ~/set_goal with these fields of the request."""
         return self.link.call(SetGoal, "planner_node/set_goal", SetGoal.Request(**fields))
+
+    def request_current(self, steps: int) -> SetGoal.Response:
+        """Set what the camera shows as the goal, once a picture has come since the planner was activated."""
+        deadline = time.monotonic() + PATIENCE
+        while not self.link.call(GetImage, "planner_node/get_image", GetImage.Request()).success:
+            assert time.monotonic() < deadline, f"the planner has seen no picture in {PATIENCE:.0f} s"
+            self.link.wait_for_view()
+        return self.request(use_current_image=True, steps=[steps])
 
     def clear_goal(self) -> None:
         """Call ~/clear_goal and wait for silence."""

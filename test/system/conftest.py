@@ -59,10 +59,19 @@ def injector(domain: int, link: Recorder) -> Iterator[FaultInjector]:
 def planner(
     request: pytest.FixtureRequest, domain: int, link: Recorder, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[NodeProcess]:
-    """A planner, one for each file of tests; a fast one, unless the file says with ``PLANS`` what it wants."""
+    """A planner, one for each file of tests.
+
+    It is a fast one, unless the file says with ``PLANS`` which parameters it wants; its inputs come through the fault
+    injector if the file says ``INJECTED = True``.
+    """
     link.forget_planner()
     log = tmp_path_factory.mktemp("planner") / "planner_node.log"
-    with Rig.start_planner(log, domain, **getattr(request.module, "PLANS", FAST)) as process:
+    remappings = None
+    if getattr(request.module, "INJECTED", False):
+        request.getfixturevalue("injector")
+        remappings = FaultInjector.REMAPPINGS
+    parameters = getattr(request.module, "PLANS", FAST)
+    with Rig.start_planner(log, domain, remappings, **parameters) as process:
         yield process
         assert process.returncode is None, f"the planner did not stay up:\n{process.output()}"
 

@@ -15,23 +15,13 @@ from vjepa_mpc.action import ReachGoal
 from vjepa_mpc.msg import PlanStatus
 
 from support.fault_injector import FaultInjector
-from support.rig import FAST, START, Recorder, Rig, goal_picture
+from support.rig import START, Recorder, Rig, goal_picture
 from support.rigs.action_client import Client, result_of, wait
-from vjepa_mpc.tools.processes import NodeProcess
+
+INJECTED = True
 
 Result = ReachGoal.Result
 FAR = np.array([0.4, 0.16, 0.08, np.pi, 0.0, 0.0, 0.0])  # more than two steps from the start
-
-
-@pytest.fixture(scope="module")
-def planner(
-    domain: int, link: Recorder, injector: FaultInjector, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[NodeProcess]:
-    """A fast planner behind the fault injector."""
-    link.forget_planner()
-    log = tmp_path_factory.mktemp("planner") / "planner_node.log"
-    with Rig.start_planner(log, domain, FaultInjector.REMAPPINGS, **FAST) as process:
-        yield process
 
 
 def darken(message: Any) -> Any:

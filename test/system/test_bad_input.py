@@ -15,10 +15,11 @@ from sensor_msgs.msg import CompressedImage, Image
 from vjepa_mpc.msg import PlanStatus
 
 from support.fault_injector import FaultInjector
-from support.rig import FAST, Recorder, Rig
+from support.rig import Rig
 from support.stand_ins import WRONG_FRAME
 from vjepa_mpc.images import encode_png
-from vjepa_mpc.tools.processes import NodeProcess
+
+INJECTED = True
 
 SMALL = np.zeros((8, 8, 3), np.uint8)
 
@@ -76,16 +77,6 @@ def test_a_bad_goal_does_not_touch_the_running_one(rig: Rig, picture: np.ndarray
 
 
 # -- inputs ------------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def planner(domain: int, link: Recorder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
-    """A planner whose inputs come through the fault injector."""
-    log = tmp_path_factory.mktemp("planner") / "planner_node.log"
-    link.forget_planner()
-    with Rig.start_planner(log, domain, remappings=FaultInjector.REMAPPINGS, **FAST) as process:
-        yield process
-        assert process.returncode is None, f"the planner did not stay up:\n{process.output()}"
 
 
 @pytest.fixture(autouse=True)

@@ -36,7 +36,7 @@ def test_goal_files_on_the_planners_disk(rig: Rig, picture: np.ndarray, tmp_path
 
 
 def test_the_camera_now_as_goal_keeps_the_arm_where_it_is(rig: Rig) -> None:
-    assert rig.request(use_current_image=True, steps=[2]).success
+    assert rig.request_current(2).success
     rig.wait_for_reason("GOAL_FINISHED")
     assert np.linalg.norm(rig.position() - START[:3]) < ARRIVED
 

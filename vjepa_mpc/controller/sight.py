@@ -46,7 +46,7 @@ class Sight:
             goals: [N, D] each.
             goal_id: for the message.
         """
-        nothing = _distance(seen, self._nothing)
+        nothing = _distance(seen, self.nothing)
         for index, goal in enumerate(goals):
             if (away := _distance(seen, goal)) > nothing:
                 logger.warning(
@@ -59,8 +59,8 @@ class Sight:
                 )
 
     @cached_property
-    def _nothing(self) -> Tensor:
-        """The latent [N, D] of a grey picture."""
+    def nothing(self) -> Tensor:
+        """The latent [N, D] of a grey picture, encoded once."""
         return self.encode(np.full((256, 256, 3), 128, dtype=np.uint8))
 
     def at_origin(self, latent: Tensor, observation: Observation, rotation: np.ndarray) -> Tensor:

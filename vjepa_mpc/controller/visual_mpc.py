@@ -267,7 +267,7 @@ class VisualMPC(Controller):
         self._arm = replace(self._arm, hand=Hand())
 
     def warm_up(self) -> float:
-        """Encode and plan with a black picture before time matters; returns the seconds it took.
+        """Encode and plan with a grey picture before time matters; returns the seconds it took.
 
         Afterwards kernels are chosen, compiled and recorded for the settings as they are, and a time budget knows how
         long predictions take. The random numbers of the plans to come stay the same.
@@ -276,9 +276,9 @@ class VisualMPC(Controller):
             ValueError: the model's predictions are not numbers, as when float16 is too narrow for its weights.
         """
         started = time.perf_counter()
-        black = Observation(image=np.zeros((256, 256, 3), dtype=np.uint8), pose=np.zeros(POSE_DIM))
-        latent = self._sight.encode(black.image)
-        self._sight.at_origin(latent, replace(black, start=black.pose), np.eye(3))
+        latent, pose = self._sight.nothing, np.zeros(POSE_DIM)
+        on_its_way = Observation(image=np.zeros((256, 256, 3), dtype=np.uint8), pose=pose, start=pose)
+        self._sight.at_origin(latent, on_its_way, np.eye(3))
         self._planners.warm_up(self.planner_config, latent)
         return time.perf_counter() - started
 

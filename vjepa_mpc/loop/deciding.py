@@ -11,7 +11,7 @@ from vjepa_mpc.safety.reasons import Reason, State
 from vjepa_mpc.safety.samples import Now, PoseSample
 from vjepa_mpc.safety.supervisor import Decision, Supervisor
 
-RETELL_PERIOD = 1.0  # seconds between statuses of one reason whose words have changed
+RETELL_PERIOD = 1.0  # seconds between statuses while nothing moves for one and the same reason
 WAITS = (State.WAITING_INPUT, State.HOLDING)
 PUBLISHER_CHECK_PERIOD = 0.5  # seconds between looks at who else publishes targets
 
@@ -31,8 +31,7 @@ class Deciding:
         self.step: Step | None = None
         self.pose_stamp = 0.0
         self._controller, self._publishers, self._listener, self._clock = controller, publishers, listener, clock
-        self._publishers_checked = self._told_at = 0.0
-        self._told = ""
+        self._publishers_checked = self._told_at = 0.0  # steady seconds
 
     def now(self) -> Now:
         """This moment on both clocks."""
@@ -58,16 +57,15 @@ class Deciding:
     def decide(self, *, tell: bool = False) -> Decision:
         """Ask the supervisor, and tell everybody when its answer is another one, or in any case.
 
-        While the arm is held for one and the same reason, its words are told anew once in a while: what first was
-        missing may now be there, and say no.
+        What holds the arm, or is waited for, is told anew once in a while: its words change while its name stays, as
+        when a topic that nobody published on says no.
         """
         now = self.now()
         decision = self.supervisor.update(now)
         previous, self.decision = self.decision, decision
         changed = previous is None or (previous.state, previous.reason) != (decision.state, decision.reason)
-        due = decision.state in WAITS and now.steady - self._told_at >= RETELL_PERIOD
-        if changed or tell or (due and decision.message != self._told):
-            self._told, self._told_at = decision.message, now.steady
+        if changed or tell or (decision.state in WAITS and now.steady - self._told_at >= RETELL_PERIOD):
+            self._told_at = now.steady
             self._publishers.status(decision, self._controller.goal_id, self.step)
         if changed:
             self._listener.decided(decision)

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 
 _AT_GOAL = 1.0  # contrast: any action makes the energy at least twice what it is
-_NEARLY_NOTHING = 0.1  # gain
+_SERIOUS = 0.1  # gain; where a plan gains less, the arm is at its goal or nearly so
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,12 @@ class Outlook:
     @property
     def arrived(self) -> bool:
         """Whether this is how it looks at a goal: it matters what is done, and nothing is better than doing nothing."""
-        return self.contrast >= _AT_GOAL and self.gain < _NEARLY_NOTHING
+        return self.contrast >= _AT_GOAL and not self.serious
+
+    @property
+    def serious(self) -> bool:
+        """Whether the plan promises more than nearly nothing."""
+        return self.gain >= _SERIOUS
 
     @property
     def gain(self) -> float:

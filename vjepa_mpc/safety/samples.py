@@ -117,8 +117,8 @@ class PlanOutlook(Protocol):
         """How much it matters what is done, beside that energy."""
 
     @property
-    def gain(self) -> float:
-        """The promise beside how much it matters what is done."""
+    def serious(self) -> bool:
+        """Whether that is more than nearly nothing, beside how much it matters what is done."""
 
 
 class PlannedStep(Protocol):

@@ -134,17 +134,20 @@ class Recording:
     def _permission(self, limits: Limits) -> list[str]:
         """Set-points only while planning or executing, and so many after that as braking takes.
 
-        They are counted, not timed: a planner that stands still makes none.
+        They are counted, not timed: a planner that stands still makes none. As many may come before the first status
+        that was heard, because a planner's set-points may be discovered before its statuses.
         """
         stamps = [seconds(status.header.stamp) for status in self.statuses]
         most = math.ceil(limits.braking_time / limits.setpoint_period)
-        found, left = [], 0
+        found, left, unheard = [], 0, most
         for entry in self.setpoints:
             index = bisect.bisect_right(stamps, entry.stamp) - 1
             if index >= 0 and self.statuses[index].state in ENGAGED:
                 left = most
             elif left:
                 left -= 1
+            elif index < 0 and unheard:
+                unheard -= 1
             elif index < 0:
                 found.append(f"a set-point at {entry.stamp:.3f}, before the planner said that it moves")
             else:

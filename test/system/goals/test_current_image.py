@@ -13,22 +13,12 @@ from vjepa_mpc.action import ReachGoal
 from vjepa_mpc.msg import PlanStatus
 
 from support.fault_injector import FaultInjector, shift_stamp
-from support.rig import FAST, LIMITS, Recorder, Rig
+from support.rig import LIMITS, Rig
 from support.rigs.action_client import Client, result_of
-from vjepa_mpc.tools.processes import NodeProcess
+
+INJECTED = True
 
 OLD = 100.0  # seconds
-
-
-@pytest.fixture(scope="module")
-def planner(
-    domain: int, link: Recorder, injector: FaultInjector, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[NodeProcess]:
-    """A fast planner behind the fault injector."""
-    link.forget_planner()
-    log = tmp_path_factory.mktemp("planner") / "planner_node.log"
-    with Rig.start_planner(log, domain, FaultInjector.REMAPPINGS, **FAST) as process:
-        yield process
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +42,7 @@ def test_a_stale_camera_gives_no_goal_neither_to_the_service_nor_to_the_action(
     rig: Rig, injector: FaultInjector, camera: str
 ) -> None:
     alteration, reason, words = CAMERAS[camera]
-    assert rig.request(use_current_image=True, steps=[50]).success
+    assert rig.request_current(50).success
     injector.inject("image", alteration)
     rig.wait_for_reason(reason)
     answer = rig.request(use_current_image=True, steps=[1])

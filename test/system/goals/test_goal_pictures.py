@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import cv2
@@ -12,27 +11,18 @@ from vjepa_mpc.action import ReachGoal
 from vjepa_mpc.msg import PlanStatus
 
 from support.fault_injector import FaultInjector
-from support.rig import Recorder, Rig
+from support.rig import Rig
 from support.rigs.action_client import Client, result_of
 from vjepa_mpc.goals.picture import FINDINGS
-from vjepa_mpc.tools.processes import NodeProcess
+
+INJECTED = True
+PLANS: dict[str, str] = {}  # as the profile has it
 
 MEANS_NOTHING = {
     "GOAL_NOT_SEEN": "Give a picture that this camera took of this scene",
     "NO_PROGRESS": "Check that camera and goal picture show this scene from the same place",
 }
 GREY = np.full((256, 256, 3), 128, np.uint8)
-
-
-@pytest.fixture(scope="module")
-def planner(
-    domain: int, link: Recorder, injector: FaultInjector, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[NodeProcess]:
-    """A planner with the usual settings behind the fault injector."""
-    link.forget_planner()
-    log = tmp_path_factory.mktemp("planner") / "planner_node.log"
-    with Rig.start_planner(log, domain, FaultInjector.REMAPPINGS) as process:
-        yield process
 
 
 def odd_pictures(picture: np.ndarray) -> dict[str, tuple[np.ndarray, str]]:

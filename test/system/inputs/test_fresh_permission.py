@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
-import pytest
 from std_msgs.msg import Bool
 from vjepa_mpc.msg import PlanStatus
 
-from support.rig import FAST, Recorder, Rig
-from vjepa_mpc.tools.processes import NodeProcess
+from support.rig import FAST, Rig
 
-
-@pytest.fixture(scope="module")
-def planner(domain: int, link: Recorder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
-    """A planner that wants to hear twice a second that the arm may move."""
-    log = tmp_path_factory.mktemp("planner") / "planner_node.log"
-    link.forget_planner()
-    with Rig.start_planner(log, domain, motion_allowed_timeout="0.5", **FAST) as process:
-        yield process
-        assert process.returncode is None, f"the planner did not stay up:\n{process.output()}"
+PLANS = {**FAST, "motion_allowed_timeout": "0.5"}  # it wants to hear twice a second that the arm may move
 
 
 def test_nothing_moves_before_somebody_says_so_nor_after_the_last_word_has_aged(rig: Rig, picture: np.ndarray) -> None:

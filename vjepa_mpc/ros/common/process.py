@@ -5,16 +5,18 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 import rclpy
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
+from rclpy.task import Future
 
 from vjepa_mpc.exit_status import ExitStatus
 from vjepa_mpc.ros.common import executable
@@ -41,6 +43,7 @@ class Runnable(Protocol):
 
 
 R = TypeVar("R", bound=Runnable)
+T = TypeVar("T")
 
 
 def executor_of(node: Node) -> Executor:
@@ -102,9 +105,7 @@ def run(
     sys.setswitchinterval(0.0005)
     stopping = threading.Event()
     failures: list[Exception] = []
-    for number in executable.SIGNALS:
-        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup
-            signal.signal(number, lambda *_: stopping.set())
+    _set_by_signals(stopping)
     end_with_launch(stopping)
     try:
         check_command_line(argv[1:], own_options=own_options)
@@ -145,11 +146,57 @@ def run(
     return ExitStatus.FAILED if failures else status
 
 
+def _set_by_signals(event: threading.Event) -> None:
+    """Set an event when a signal asks the process to end.
+
+    Not in the signals' handlers: they interrupt the main thread, which may hold the event's lock at that moment, as
+    when a second signal follows the first; taking it again would wait for ever. The interpreter writes the number of
+    each signal into a socket instead, and a thread of its own reads it.
+    """
+    for number in executable.SIGNALS:
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            signal.signal(number, lambda *_: None)
+    numbers, written = socket.socketpair()
+    written.setblocking(False)
+    signal.set_wakeup_fd(written.fileno(), warn_on_full_buffer=False)
+
+    threading.Thread(target=_watch_signals, args=(event, numbers, written), name="signals", daemon=True).start()
+
+
+def _watch_signals(event: threading.Event, numbers: socket.socket, written: socket.socket) -> None:
+    """Both ends stay open as long as this thread lives, which is as long as the process."""
+    while True:
+        if not set(numbers.recv(64)).isdisjoint(executable.SIGNALS):
+            event.set()
+
+
 def _begin_ros(arguments: Sequence[str]) -> None:
     try:
         rclpy.init(args=list(arguments), signal_handler_options=SignalHandlerOptions.NO)
     except RuntimeError as error:  # an RCLError, e.g. of an enclave that there is not
         raise ParameterError(ros_words(error)) from error
+
+
+class Awaited(Generic[T]):
+    """What another thread brings, and a callback of a node awaits as ``future``.
+
+    Args:
+        node: whose callback waits.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self._executor = executor_of(node)
+        self.future: Future[T] = Future(executor=self._executor)
+
+    def bring(self, result: T) -> None:
+        """The result; any thread."""
+        self.future.set_result(result)
+        self._executor.wake()  # it looks at waiting callbacks only when something happens
+
+    def fail(self, error: Exception) -> None:
+        """What is raised where the result is awaited; any thread."""
+        self.future.set_exception(error)
+        self._executor.wake()
 
 
 def wait_until(ready: Callable[[], bool], stopping: threading.Event, timeout: float) -> bool:

@@ -7,12 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
-from rclpy.task import Future
 from sensor_msgs.msg import CompressedImage, Image
 
 from vjepa_mpc.images import encode_png, image_to_rgb
 from vjepa_mpc.loop.job_queue import StoppedError
-from vjepa_mpc.ros.common.process import executor_of
+from vjepa_mpc.ros.common.process import Awaited
 from vjepa_mpc.srv import GetImage
 
 
@@ -37,22 +36,22 @@ class NewestImage:
     async def _on_request(self, _: GetImage.Request, response: GetImage.Response) -> GetImage.Response:
         try:
             message = self._image()
-            response.image = CompressedImage(header=message.header, format="png", data=await self._encoded(message))
+            response.image = CompressedImage(
+                header=message.header, format="png", data=await self._encoded(message).future
+            )
             response.success = True
         except (ValueError, StoppedError) as error:
             response.message = str(error)
         return response
 
-    def _encoded(self, message: Image | CompressedImage) -> Future[bytes]:
-        executor = executor_of(self._node)
-        result: Future[bytes] = Future(executor=executor)
+    def _encoded(self, message: Image | CompressedImage) -> Awaited[bytes]:
+        result: Awaited[bytes] = Awaited(self._node)
 
         def encode() -> None:
             try:
-                result.set_result(encode_png(image_to_rgb(message)))
+                result.bring(encode_png(image_to_rgb(message)))
             except ValueError as error:
-                result.set_exception(error)
-            executor.wake()  # it looks at waiting callbacks only when something happens
+                result.fail(error)
 
         self._encoder.submit(encode)
         return result

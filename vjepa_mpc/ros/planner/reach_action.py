@@ -11,13 +11,12 @@ import numpy as np
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.node import Node
-from rclpy.task import Future
 from rclpy.timer import Timer
 
 from vjepa_mpc.action import ReachGoal
 from vjepa_mpc.controller.step import Step
 from vjepa_mpc.goals.progress import Outcome
-from vjepa_mpc.ros.common.process import executor_of
+from vjepa_mpc.ros.common.process import Awaited
 from vjepa_mpc.ros.common.timers import steady_timer
 from vjepa_mpc.ros.planner.goal_setter import GoalSetter
 from vjepa_mpc.safety.reasons import State
@@ -38,7 +37,7 @@ class _Session:
     """One accepted action goal on its way; ``goal_id`` is None until its pictures are decoded and it is pursued."""
 
     handle: ServerGoalHandle
-    outcome: Future[ReachGoal.Result]
+    outcome: Awaited[ReachGoal.Result]
     goal_id: int | None = None
     start: np.ndarray | None = None
     steps: dict[int, int] = field(default_factory=dict)
@@ -127,7 +126,7 @@ class ReachAction:
     # -- from clients -----------------------------------------------------------------------------------------------
 
     def _on_accepted(self, handle: ServerGoalHandle) -> None:
-        session = _Session(handle, Future(executor=executor_of(self._node)))
+        session = _Session(handle, Awaited(self._node))
         with self._changed:
             self._sessions.append(session)
             self._concluding += 1
@@ -200,12 +199,11 @@ class ReachAction:
         steps = [session.steps.get(index, 0) for index in range(max(session.steps, default=-1) + 1)]
         result = Result(code=code, message=message, final_energy=session.energy, steps_per_sub_goal=steps)
         result.success = code == Result.SUCCEEDED
-        session.outcome.set_result(result)
-        executor_of(self._node).wake()  # it looks at what waits only when something happens
+        session.outcome.bring(result)
 
     async def _conclude(self, session: _Session) -> Any:
         """A goal's execution: on the executor, which serves others while this waits for the outcome."""
-        result: Any = await session.outcome  # rclpy types it as if it could be None
+        result: Any = await session.outcome.future  # rclpy types it as if it could be None
         if result.code in PURSUED_TO_THE_END:
             session.handle.succeed()
         elif session.handle.is_cancel_requested:

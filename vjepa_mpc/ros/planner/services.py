@@ -7,12 +7,11 @@ from typing import Any
 
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
-from rclpy.task import Future
 from std_srvs.srv import SetBool, Trigger
 
 from vjepa_mpc.loop.control_loop import ControlLoop
 from vjepa_mpc.ros.common.names import in_full
-from vjepa_mpc.ros.common.process import executor_of
+from vjepa_mpc.ros.common.process import Awaited
 from vjepa_mpc.ros.planner.goal_setter import GoalSetter
 from vjepa_mpc.ros.planner.wiring import Wiring
 from vjepa_mpc.safety.reasons import Effect, Reason
@@ -37,15 +36,9 @@ class Services:
         node.create_service(Trigger, "~/resume", self._on_resume)
 
     async def _on_set_goal(self, request: SetGoal.Request, response: SetGoal.Response) -> SetGoal.Response:
-        executor = executor_of(self._node)
-        outcome: Future[tuple[int, str]] = Future(executor=executor)
-
-        def answer(goal_id: int, refusal: str) -> None:
-            outcome.set_result((goal_id, refusal))
-            executor.wake()  # it looks at waiting callbacks only when something happens
-
-        self._goals.set(request, answer)
-        response.goal_id, refusal = await outcome  # type: ignore[misc]  # rclpy types it as if it could be None
+        outcome: Awaited[tuple[int, str]] = Awaited(self._node)
+        self._goals.set(request, lambda goal_id, refusal: outcome.bring((goal_id, refusal)))
+        response.goal_id, refusal = await outcome.future  # type: ignore[misc]  # rclpy types it as if it could be None
         response.success = not refusal
         response.message = refusal or f"goal {response.goal_id} is set{self._outlook()}"
         return response

@@ -26,6 +26,7 @@ class Transforms:
     def __init__(self, node: Node, frame_id: str) -> None:
         self._node, self._frame_id = node, frame_id
         self._tf2: Any | None = None
+        self._absent = False  # whether tf2 was looked for in vain
         self._buffer: Any | None = None
         self._listener: Any | None = None
 
@@ -59,11 +60,12 @@ class Transforms:
 
     def _listens(self) -> bool:
         """Whether there is a buffer; false where tf2 is not installed."""
-        if self._buffer is None:
+        if self._buffer is None and not self._absent:
             try:
                 self._tf2 = importlib.import_module("tf2_ros")
             except ImportError:
+                self._absent = True
                 return False
             self._buffer = self._tf2.Buffer()
             self._listener = self._tf2.TransformListener(self._buffer, self._node, spin_thread=False)
-        return True
+        return not self._absent

@@ -10,8 +10,6 @@ from vjepa_mpc.safety.guards.violation import Violation
 from vjepa_mpc.safety.reasons import Reason
 from vjepa_mpc.safety.samples import PlannedStep
 
-_SERIOUS_GAIN = 0.1  # of the spread; where a plan gains less, the arm is at its goal or nearly so
-
 
 @dataclass(frozen=True)
 class _Taken:
@@ -95,7 +93,7 @@ class ProgressGuard(Guard):
         if outlook is None:
             self._taken.clear()
             return
-        self._taken.append(_Taken(step.energy, outlook.promise, serious=outlook.gain >= _SERIOUS_GAIN))
+        self._taken.append(_Taken(step.energy, outlook.promise, serious=outlook.serious))
         del self._taken[: -max(self._options.progress_steps, 1)]
 
     def interrupted(self) -> None:
@@ -133,5 +131,5 @@ class ProgressGuard(Guard):
     def _scene_changed(self, step: PlannedStep) -> bool:
         """Whether the camera shows something else than when the arm was stopped, or nothing more is to be done."""
         outlook, before = step.outlook, self._found_at
-        arrived = outlook is not None and outlook.gain < _SERIOUS_GAIN
+        arrived = outlook is not None and not outlook.serious
         return arrived or abs(step.energy - before.energy) > before.promise

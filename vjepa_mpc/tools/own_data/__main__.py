@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 
+from vjepa_mpc import exit_status
 from vjepa_mpc.arguments import COUNT, SEED, Parser, local_path, real, whole
 from vjepa_mpc.evaluation.episodes import policy_runner, run_all
 from vjepa_mpc.evaluation.policies import BUDGET_ONLY, VisualPolicy
@@ -65,20 +66,17 @@ def parser() -> argparse.ArgumentParser:
 def main(args: Sequence[str] | None = None) -> int:
     """Entry point; exit status 0 when all was done, whatever the figures say; 1 after an error; 130 on Ctrl-C."""
     arguments = parser().parse_args(args)
-    for name in (TABLE_FILE, JSON_FILE):
-        require_writable(arguments.out / name, "--out")
     try:
-        return _run(arguments)
+        return exit_status.run("own_data", lambda: _run(arguments))
     except PlayError as error:
         print(f"own_data: {error}", file=sys.stderr)
         return ExitStatus.FAILED
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return ExitStatus.INTERRUPTED
 
 
 def _run(arguments: argparse.Namespace) -> int:
     out, before = arguments.out, bundled_model_path()
+    for name in (TABLE_FILE, JSON_FILE):
+        require_writable(out / name, "--out")
     learned, judged, trained = (out / name for name in ("recordings", "held_out", "model"))
     shutil.rmtree(trained, ignore_errors=True)  # of a run before
     if not arguments.recorded:

@@ -56,7 +56,7 @@ def record(out: Path, domain: int, turn: float, plays: Mapping[str, Play]) -> No
     ) as sim:
         for what, play in plays.items():
             print(f"playing {play.minutes:g} min for {what}: {play.folder}", file=sys.stderr, flush=True)
-            _play(out / f"play_{what.replace(' ', '_')}.log", domain, config, play, sim)
+            _play(out / f"play_{what}.log", domain, config, play, sim)
 
 
 def _play(log: Path, domain: int, config: Path, play: Play, sim: NodeProcess) -> None:

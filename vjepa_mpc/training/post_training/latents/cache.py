@@ -40,7 +40,13 @@ class LatentCache:
     def __init__(self, folder: Path, key: Mapping[str, Any], shape: tuple[int, int], dtype: str) -> None:
         self.folder, self.shape, self.dtype = folder, shape, np.dtype(dtype)
         folder.mkdir(parents=True, exist_ok=True)
-        self._check_key({**key, "shape": list(shape), "dtype": dtype})
+        self._key = {**key, "shape": list(shape), "dtype": dtype}
+        self._check_key()
+
+    def sign(self) -> None:
+        """Write down what the latents depend on, before there are any; one process only."""
+        if not (self.folder / _KEY_FILE).is_file():
+            write_text(self.folder / _KEY_FILE, json.dumps(self._key, indent=1))
 
     def bytes(self, frames: int) -> int:
         """Room that frames take on disk."""
@@ -105,10 +111,9 @@ class LatentCache:
         stem = f"{readable}-{hashlib.sha256(name.encode()).hexdigest()[:10]}"
         return self.folder / f"{stem}.latents.npy", self.folder / f"{stem}.poses.npz"
 
-    def _check_key(self, key: Mapping[str, Any]) -> None:
-        file = self.folder / _KEY_FILE
+    def _check_key(self) -> None:
+        file, key = self.folder / _KEY_FILE, self._key
         if not file.is_file():
-            write_text(file, json.dumps(key, indent=1))
             return
         try:
             found = dict(json.loads(file.read_text(encoding="utf-8")))

@@ -82,6 +82,8 @@ def encode_missing(
         f"{frames} frames to encode, {size / 1e9:.3f} GB in {cache.folder}"
     )
     cache.require_room(size)
+    if parallel.first:
+        cache.sign()
     parallel.wait()  # every rank has looked at the cache before one of them adds to it
     bad = _encode(missing[parallel.rank :: parallel.world], cache, how, report, -(-frames // parallel.world))
     if parallel.any(how.stopped()):
