@@ -36,8 +36,8 @@ faults: build  ## the fault suite alone; results/faults.md and faults.json
 	@cat results/faults.md
 
 MINUTES ?= 10
-soak: build  ## goals in a loop with random faults: MINUTES=n SEED=n; results/soak.md and soak.json
-	@$(IN_ENV) python test/system/faults/soak.py --minutes $(MINUTES) --seed $(or $(SEED),0)
+soak: build  ## goals in a loop with random faults: MINUTES=n SEED=n RECORD=1; results/soak.md and soak.json
+	@$(IN_ENV) python test/system/faults/soak.py --minutes $(MINUTES) --seed $(or $(SEED),0) $(if $(RECORD),--record)
 
 BENCHMARKS = rollout plan quality loop growth
 BENCH = $(BENCHMARKS)

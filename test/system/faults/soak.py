@@ -14,6 +14,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,7 +31,7 @@ from system.faults.case import LIMITS, PERIOD, SHORT_PLAN, TIMEOUT, Case, Planne
 from system.faults.catalogue import MODEL_FAULTS, STREAM_FAULTS
 from system.faults.report import CaseRecord
 from vjepa_mpc.tools.demo.link import LinkError
-from vjepa_mpc.tools.processes import DomainLease, local_environment
+from vjepa_mpc.tools.processes import DomainLease, NodeProcess, local_environment
 
 # Far enough from each other that there is always a way to go; high enough not to touch the block.
 POSES = np.array([[0.45, 0.08, 0.14], [0.58, 0.02, 0.22], [0.48, -0.09, 0.16], [0.56, 0.11, 0.2]])
@@ -210,7 +211,7 @@ class Soak:
         self._rig.link.call(Trigger, "planner_node/resume", Trigger.Request())
 
 
-def summary(tally: Tally, gauge: Gauge, minutes: float, seed: int, execution: str) -> dict:
+def summary(tally: Tally, gauge: Gauge, args: argparse.Namespace) -> dict:
     """The results and whether each criterion holds."""
     first, last = gauge.thirds()
     memory = float(np.median(first[:, 1])), float(np.median(last[:, 1]))
@@ -224,9 +225,10 @@ def summary(tally: Tally, gauge: Gauge, minutes: float, seed: int, execution: st
         "every fault held and recovered from": not tally.failures,
     }
     return {
-        "minutes": minutes,
-        "seed": seed,
-        "execution": execution,
+        "minutes": args.minutes,
+        "seed": args.seed,
+        "execution": args.execution,
+        "recorded": args.record,
         "goals": tally.goals,
         "faults": dict(sorted(tally.faults.items())),
         "periods_to_hold_median": float(np.median(tally.holds)) if tally.holds else None,
@@ -259,7 +261,7 @@ def as_text(result: dict) -> str:
     longest, median = result["periods_to_hold_max"], result["periods_to_hold_median"]
     return f"""# Soak test
 
-`make soak MINUTES={result["minutes"]:g} SEED={result["seed"]}`:
+`make soak MINUTES={result["minutes"]:g} SEED={result["seed"]}{" RECORD=1" if result["recorded"] else ""}`:
 {result["goals"]} goals in a loop with {result["execution"]} execution, a random fault in each, of
 {len(result["faults"])} kinds. Load average of the machine: {result["load_average"]:.1f}.
 
@@ -292,6 +294,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--execution", choices=("blocking", "pipelined"), default="pipelined")
+    parser.add_argument("--record", action="store_true", help="with a recorder beside, whose bags are thrown away")
     parser.add_argument("--results", type=Path, default=ROOT / "results")
     args = parser.parse_args()
     domain = DomainLease().domain_id
@@ -299,12 +302,17 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="soak_"))
     print(f"logs: {folder}", flush=True)
     with (
+        ExitStack() as stack,
         SimulatedArm(folder / "sim_node.log", domain) as sim,
         Recorder(domain) as link,
         FaultInjector(domain) as injector,
     ):
         link.wait_for_view(TIMEOUT)
         planners = Planners(link, domain, folder)
+        if args.record:
+            bags = stack.enter_context(tempfile.TemporaryDirectory(prefix="soak_bags_"))
+            log = folder / "recorder.log"
+            stack.enter_context(NodeProcess("recorder", log, domain, parameters={"folder": bags}))
         try:
             rig = Rig(planners.running(args.execution), link)
             rig.reset()
@@ -313,7 +321,7 @@ def main() -> int:
                 soak.run(60.0 * args.minutes, lambda line: print(line, flush=True))
         finally:
             planners.stop()
-    result = summary(soak.tally, gauge, args.minutes, args.seed, args.execution)
+    result = summary(soak.tally, gauge, args)
     args.results.mkdir(parents=True, exist_ok=True)
     (args.results / "soak.json").write_text(json.dumps(result, indent=2) + "\n")
     (args.results / "soak.md").write_text(as_text(result))
