@@ -135,7 +135,7 @@ def make_controller(
     if options is None and hasattr(kind, "Options"):
         options = kind.Options()
     setup = Setup(
-        load_world_model=lambda: _load_on_all_ranks(chosen, planner, agreement, ranks),
+        load_world_model=lambda: load_for_planning(chosen, planner, agreement, ranks),
         planner=planner,
         gripper=gripper,
         action_rotation=action_rotation,
@@ -148,10 +148,16 @@ def make_controller(
     return made
 
 
-def _load_on_all_ranks(
-    chosen: ModelSettings, planner: CEMConfig, agreement: AgreementBounds, ranks: Ranks | None
+def load_for_planning(
+    chosen: ModelSettings, planner: CEMConfig, agreement: AgreementBounds, ranks: Ranks | None = None
 ) -> WorldModel:
-    """The world model; quantised, if plans stay the same."""
+    """The world model as the planner node uses it, on all ranks: quantised only if plans stay the same.
+
+    Raises:
+        CheckpointError: the file cannot be used.
+        ValueError: there is no such device.
+        RankLostError: a process that shares the planning is gone.
+    """
     logger.info("loading the world model %s", chosen.checkpoint or bundled_model_path())
     started = time.monotonic()
     model = exact = _load(chosen)

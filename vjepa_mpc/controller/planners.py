@@ -54,13 +54,16 @@ class Planners:
         """State of the random numbers after the newest plan, or before the first one."""
         return self._generator.get_state()
 
-    def plan(self, config: CEMConfig, context: Tensor, question: Question) -> PlanResult:
+    def plan(
+        self, config: CEMConfig, context: Tensor, question: Question, *, keep_candidates: bool = False
+    ) -> PlanResult:
         """What :meth:`CEMPlanner.plan` finds with these settings, or to stay where that is as good.
 
         Args:
             config: the settings.
             context: [N, D] latent of the present picture, at the question's origin.
             question: the rest.
+            keep_candidates: return what each iteration predicted; see :meth:`CEMPlanner.plan`.
         """
         self._generator.set_state(question.random_state)
         plan = self._planner_for(config).plan(
@@ -70,6 +73,7 @@ class Planners:
             previous=question.previous,
             proposals=question.proposals,
             pins=question.pins,
+            keep_candidates=keep_candidates,
         )
         return _or_stay(plan, config.least_gain)
 

@@ -229,7 +229,7 @@ class VisualMPC(Controller):
             step = self._stay(run, progress, observation)
         else:
             goal = progress.goals[progress.index]
-            config = _config_for(goal, progress.steps, config)
+            config = config_for(goal, progress.steps, config)
             question = self._question(run, progress, config, rotation, observation)
             plan = self._planners.plan(config, self._sight.at_origin(latent, observation, rotation), question)
             step = replace(self._follow(run, progress, plan, rotation, observation.origin), question=question)
@@ -378,8 +378,8 @@ class VisualMPC(Controller):
         return {GRIPPER: 0.0 if self._arm.hand.closedness == wanted else wanted - measured}
 
 
-def _config_for(goal: SubGoal, steps: int, config: CEMConfig) -> CEMConfig:
-    """The planner's settings for one action: the sub-goal's overrides, and from when on the gripper closes."""
+def config_for(goal: SubGoal, steps: int, config: CEMConfig) -> CEMConfig:
+    """The planner's settings for one action, after so many: the sub-goal's overrides, and when the gripper closes."""
     overrides, closes_at = goal.overrides, goal.gripper.closes_at
     if overrides.maxnorm is not None:
         config = replace(config, maxnorm=overrides.maxnorm)

@@ -26,6 +26,10 @@ COMMANDS = {
         "vjepa_mpc.judging.command",
         "judge a model on recordings of an arm, before it moves the arm",
     ),
+    "replay": (
+        "vjepa_mpc.replay.command",
+        "plan recorded cycles again, as they were or with other parameters, another model, another goal",
+    ),
     "evaluate": (
         "vjepa_mpc.evaluation.evaluate",
         "measure a model in the simulator on held-out seeds, beside baselines",
@@ -44,7 +48,7 @@ COMMANDS = {
 }
 
 
-_EXTRAS = {"data": "data", "post-train": "post-train", "judge": "post-train"}
+_EXTRAS = {"data": "data", "post-train": "post-train", "judge": "post-train", "replay": "data"}
 _EXIT_STATUS = (
     "Exit status: 0 done; 1 it did not come out (a success rate below what is asked for, a full disk); 2 the command "
     "line, or a file that it names, cannot be used; 130 interrupted by Ctrl-C."

@@ -40,7 +40,9 @@ class ExactModel:
         position = self._point.encode(pictures[:, :half])
         return torch.cat([position, _GRIPPER_SCALE * closedness[:, None, None]], dim=-1)
 
-    def start_rollout(self, context: Tensor, pose: Tensor, samples: int, horizon: int = 1, past: Any = None) -> Any:
+    def start_rollout(
+        self, context: Tensor, pose: Tensor, samples: int, horizon: int = 1, past_actions: Any = None
+    ) -> Any:
         return _ExactRollout(context.reshape(-1, 1, 4)[-1], pose.reshape(-1, 7)[-1], self._effect)
 
     def rollout_bytes(self, horizon: int, observed_frames: int = 1) -> int:

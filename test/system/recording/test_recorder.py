@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ pytest.importorskip("rosbags", reason="the packages of the extra `data` are not 
 from rosbags.highlevel import AnyReader
 from vjepa_mpc.msg import PlanStatus
 
-from support.rig import ROOT, Rig
+from support.rig import Rig
 from vjepa_mpc.data import DataWarning, open_dataset
 from vjepa_mpc.images import decode_image
 from vjepa_mpc.ros.recorder.message_types import types_for
@@ -116,12 +117,14 @@ def test_a_recorded_plan_can_be_made_again(rig: Rig, domain: int, tmp_path: Path
     records = found["/planner_node/plan_record"]
     assert [(each.goal_id, each.step) for each in records] == [(goal.goal_id, 1), (goal.goal_id, 2)]
     assert np.array_equal(decode_image(goal.images[0].data, "goal"), picture) and goal.gripper == ["free"]
-    command = [sys.executable, ROOT / "examples/plan_again.py", bag]
+    command = [sys.executable, "-m", "vjepa_mpc", "replay", bag, "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    assert [line.partition(":")[0] for line in lines] == [f"goal {goal.goal_id} step {step}" for step in (1, 2)]
-    assert all("the same goal, actions differ by 0.0e+00" in line for line in lines), done.stdout
+    replayed = json.loads(done.stdout)
+    assert (replayed["planned"], replayed["identical"]) == (2, 2), done.stdout
+    for cycle, record in zip(replayed["cycles"], records, strict=True):
+        assert (cycle["goal_id"], cycle["step"], cycle["notes"]) == (record.goal_id, record.step, [])
+        assert np.array_equal(np.float32(cycle["again"]["actions"]).ravel(), record.actions)
 
 
 def test_each_goal_is_a_bag(rig: Rig, domain: int, tmp_path: Path, picture: np.ndarray) -> None:

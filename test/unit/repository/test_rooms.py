@@ -26,7 +26,7 @@ SIM = ("sim.episodes", "sim.tasks", "sim")
 # file in it; what has no entry of its own belongs to the folder that has. docs/architecture.md draws this table.
 ROOMS: dict[str, tuple[str, ...]] = {
     "tools": (
-        *("ros", "evaluation", "judging", "training", "data", "loop", "controller", *PLANNING, "goals"),
+        *("ros", "evaluation", "judging", "replay", "training", "data", "loop", "controller", *PLANNING, "goals"),
         *(*SIM, *MODELS, *NUMBERS),
     ),
     "ros": (
@@ -36,6 +36,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "evaluation": ("evaluation.statistics", "calibration", "controller", *PLANNING, "goals", *SIM, *MODELS, *NUMBERS),
     "judging": ("evaluation.statistics", "calibration", "controller", *PLANNING, "data", *MODELS, *NUMBERS),
     "evaluation.statistics": (),
+    "replay": ("controller", *PLANNING, "goals", "data", *MODELS, *NUMBERS),
     "training": ("data", *SIM, *MODELS, *NUMBERS),
     "calibration": ("controller", *PLANNING, *MODELS, *NUMBERS),
     "loop": ("controller", *PLANNING, "goals", "motion", *SAFETY, *NUMBERS),

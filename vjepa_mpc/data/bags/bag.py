@@ -159,9 +159,15 @@ class Bag:
 
 def header_stamp(data: bytes) -> float:
     """Seconds of the ``std_msgs/Header`` that a CDR message begins with; only for types that have one."""
+    seconds, nanoseconds = header_time(data)
+    return float(seconds) + float(nanoseconds) * 1e-9
+
+
+def header_time(data: bytes) -> tuple[int, int]:
+    """The same stamp, exact: seconds and nanoseconds."""
     order = "<" if data[1] & 1 else ">"
     seconds, nanoseconds = np.frombuffer(data, dtype=[("s", order + "i4"), ("n", order + "u4")], count=1, offset=4)[0]
-    return float(seconds) + float(nanoseconds) * 1e-9
+    return int(seconds), int(nanoseconds)
 
 
 def _scanned(file: Path, topics: Sequence[str], start: int | None, stop: int | None) -> Iterator[Message]:

@@ -27,6 +27,9 @@ def plan_record(step: Step, request: PlanRequest, header: Header) -> PlanRecord 
     message = PlanRecord(header=header, goal_id=step.goal_id, sub_goal=step.goal_index, step=step.goal_step)
     message.image_stamp = request.image.header.stamp
     message.pose = request.pose.tolist()
+    # To the last bit, which the question has not: what the camera will see there is predicted from it.
+    start = request.start
+    message.origin = (request.pose if start is None else start.state(request.pose[6])).tolist()
     _put_question(message, question)
     message.horizon = len(plan.actions)
     message.actions, message.energies = _floats(plan.actions), array("d", plan.energies)
@@ -35,7 +38,6 @@ def plan_record(step: Step, request: PlanRequest, header: Header) -> PlanRecord 
 
 
 def _put_question(message: PlanRecord, question: Question) -> None:
-    message.origin = question.origin.double().tolist()
     message.goal_sha256 = question.goal.sha256
     message.random_state = array("B", question.random_state.numpy().tobytes())
     message.gripper_action = float(question.pins.get(GRIPPER, float("nan")))
