@@ -17,7 +17,7 @@ from vjepa_mpc.tools.processes import DomainLease, NodeProcess
 TURN = -20.0  # degrees, of the camera about the vertical
 WITHIN = 12.0  # degrees: the bundled model has seen one camera only
 START = "[0.52, 0.0, 0.16, 3.14159, 0.0, 0.0, 0.0]"
-ENDS_WITHIN = 600.0  # seconds
+ENDS_WITHIN = 500.0  # seconds
 PATIENCE = 3.0  # seconds; the moves would take a minute
 
 
