@@ -35,14 +35,14 @@ def draw_landscapes(landscapes: Sequence[Landscape]) -> bytes:
             axes.imshow(image)
             axes.set_axis_off()
             axes.set_title(title, fontsize=9)
-        _plane(xy, shown, shown.xy, 1, "dy")
-        _plane(xz, shown, shown.xz, 2, "dz")
+        _plane(xy, shown, shown.surface.xy, 1, "dy")
+        _plane(xz, shown, shown.surface.xz, 2, "dz")
         _line(gripper, shown)
     return _png(figure)
 
 
 def _plane(axes: Any, shown: Landscape, energies: np.ndarray, other: int, name: str) -> None:
-    reach, move = 100 * shown.reach, shown.move
+    reach, move = 100 * shown.surface.reach, shown.move
     axes.imshow(energies, origin="lower", extent=(-reach, reach, -reach, reach), cmap="viridis", aspect="equal")
     for action, style, label in ((move.made, _MADE, "made"), (move.planned, _PLANNED, "planned")):
         axes.scatter(100 * action[0], 100 * action[other], edgecolors="black", label=label, **style)
@@ -55,7 +55,7 @@ def _plane(axes: Any, shown: Landscape, energies: np.ndarray, other: int, name: 
 
 
 def _line(axes: Any, shown: Landscape) -> None:
-    axes.plot(shown.closing, shown.gripper, marker=".")
+    axes.plot(shown.surface.closing, shown.surface.gripper, marker=".")
     axes.axvline(shown.move.made[3], color="black", label="made")
     axes.axvline(shown.move.planned[3], color="red", ls="--", label="planned")
     axes.set_xlabel("change of closedness (1: closes)", fontsize=8)

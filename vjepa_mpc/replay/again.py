@@ -28,7 +28,7 @@ from vjepa_mpc.planning import (
     planner_parameters,
 )
 from vjepa_mpc.replay.recording import Cycle, RecordedRun, SeenPicture
-from vjepa_mpc.worldmodel import WorldModel
+from vjepa_mpc.worldmodel import Crop, WorldModel
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,6 +58,7 @@ class Situation:
         world_model: plans.
         planners: of this model.
         config: of the planner, for this cycle.
+        crop: of the pictures.
         picture: that it is planned from.
         goal_image: that it is planned for, uint8 RGB [H, W, 3].
         latent: [N, D] of what is seen where the actions begin.
@@ -69,6 +70,7 @@ class Situation:
     world_model: WorldModel
     planners: Planners
     config: CEMConfig
+    crop: Crop
     picture: SeenPicture
     goal_image: np.ndarray
     latent: torch.Tensor
@@ -157,6 +159,7 @@ class Replayer:
             world_model=model,
             planners=planners,
             config=config,
+            crop=sight.crop,
             picture=picture,
             goal_image=goal.image,
             latent=sight.at_origin(sight.encode(picture.image), observation, rotation),

@@ -24,14 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Exit status: 0 when cycles were planned again, whether or not the same was found; 1 when none could be; 2 "
         "when an option or the recording cannot be used; 130 after Ctrl-C, with what was planned until then."
     )
-    add_cycle_arguments(parser)
-    parser.add_argument("--json", action="store_true", help="print all of it as JSON")
-
-
-def add_cycle_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which cycles of which recording, and what is to be other than it was."""
     parser.add_argument("run", type=local_path, metavar="RUN", help="a rosbag2 folder that the recorder wrote")
     add_change_arguments(parser)
+    parser.add_argument("--json", action="store_true", help="print all of it as JSON")
 
 
 def add_change_arguments(parser: argparse.ArgumentParser) -> None:

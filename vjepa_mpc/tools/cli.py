@@ -30,6 +30,10 @@ COMMANDS = {
         "vjepa_mpc.replay.command",
         "plan recorded cycles again, as they were or with other parameters, another model, another goal",
     ),
+    "landscape": (
+        "vjepa_mpc.landscape.command",
+        "draw the energy around a plan, with the planner's samples and what was chosen, and say whether it is flat",
+    ),
     "evaluate": (
         "vjepa_mpc.evaluation.evaluate",
         "measure a model in the simulator on held-out seeds, beside baselines",
@@ -48,7 +52,13 @@ COMMANDS = {
 }
 
 
-_EXTRAS = {"data": "data", "post-train": "post-train", "judge": "post-train", "replay": "data"}
+_EXTRAS = {
+    "data": "data",
+    "post-train": "post-train",
+    "judge": "post-train",
+    "replay": "data",
+    "landscape": "post-train",
+}
 _EXIT_STATUS = (
     "Exit status: 0 done; 1 it did not come out (a success rate below what is asked for, a full disk); 2 the command "
     "line, or a file that it names, cannot be used; 130 interrupted by Ctrl-C."

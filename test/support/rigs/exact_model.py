@@ -72,6 +72,11 @@ def exact() -> ExactModel:
     return ExactModel()
 
 
+def deaf() -> ExactModel:
+    """It takes no notice of actions."""
+    return ExactModel(heeds=0.0)
+
+
 def turned() -> ExactModel:
     """It sees through a camera that is turned by 40°."""
     return ExactModel(turn=40.0)

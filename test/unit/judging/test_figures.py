@@ -69,8 +69,8 @@ def test_the_landscape_is_lowest_at_what_was_done(walks: list[Walk]) -> None:
     for stretch in draw_moves(walks, (1, 2), 6, rng):
         recovery = Recovery(model, PRESETS["cpu"], 0.05, "square", 0)
         shown = landscape(model, recovery.planner(stretch.steps), stretch, recovery(stretch), "square")
-        axis = np.linspace(-shown.reach, shown.reach, len(shown.xy))
-        for plane, other in ((shown.xy, 1), (shown.xz, 2)):
+        axis = shown.surface.axis
+        for plane, other in ((shown.surface.xy, 1), (shown.surface.xz, 2)):
             row, column = np.unravel_index(plane.argmin(), plane.shape)
             lowest = np.array([axis[column], axis[row]])
             np.testing.assert_allclose(lowest, stretch.done[[0, other]], atol=1.01 * (axis[1] - axis[0]))

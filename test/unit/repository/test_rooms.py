@@ -26,7 +26,19 @@ SIM = ("sim.episodes", "sim.tasks", "sim")
 # file in it; what has no entry of its own belongs to the folder that has. docs/architecture.md draws this table.
 ROOMS: dict[str, tuple[str, ...]] = {
     "tools": (
-        *("ros", "evaluation", "judging", "replay", "training", "data", "loop", "controller", *PLANNING, "goals"),
+        *(
+            "ros",
+            "evaluation",
+            "judging",
+            "landscape",
+            "replay",
+            "training",
+            "data",
+            "loop",
+            "controller",
+            *PLANNING,
+            "goals",
+        ),
         *(*SIM, *MODELS, *NUMBERS),
     ),
     "ros": (
@@ -34,8 +46,18 @@ ROOMS: dict[str, tuple[str, ...]] = {
         *("drivers", *SIM, *MODELS, *NUMBERS),
     ),
     "evaluation": ("evaluation.statistics", "calibration", "controller", *PLANNING, "goals", *SIM, *MODELS, *NUMBERS),
-    "judging": ("evaluation.statistics", "calibration", "controller", *PLANNING, "data", *MODELS, *NUMBERS),
+    "judging": (
+        "evaluation.statistics",
+        "landscape",
+        "calibration",
+        "controller",
+        *PLANNING,
+        "data",
+        *MODELS,
+        *NUMBERS,
+    ),
     "evaluation.statistics": (),
+    "landscape": ("replay", "controller", *PLANNING, "data", *MODELS, *NUMBERS),
     "replay": ("controller", *PLANNING, "goals", "data", *MODELS, *NUMBERS),
     "training": ("data", *SIM, *MODELS, *NUMBERS),
     "calibration": ("controller", *PLANNING, *MODELS, *NUMBERS),
