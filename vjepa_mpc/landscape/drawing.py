@@ -25,7 +25,8 @@ def draw(scene: Scene) -> bytes:
         axes.set_axis_off()
         axes.set_title(title, fontsize=10)
     low = min(scene.surface.xy.min(), scene.surface.xz.min())
-    high = max(scene.surface.xy.max(), scene.surface.xz.max())
+    # Colours span a hundredth at least, so that what is flat looks flat.
+    high = max(scene.surface.xy.max(), scene.surface.xz.max(), 1.01 * low)
     for axes, energies, other, name in ((xy, scene.surface.xy, Y, "dy"), (xz, scene.surface.xz, Z, "dz")):
         shown = _plane(axes, scene, energies, other, name, (low, high))
     figure.colorbar(shown, ax=[xy, xz], shrink=0.75, label="energy (dark is low)")
