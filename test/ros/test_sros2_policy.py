@@ -96,15 +96,17 @@ def start() -> Iterator[Callable[..., Any]]:
 
 def test_planner(start: Callable[..., Any]) -> None:
     from vjepa_mpc.ros.outputs.publishers import Outputs
+    from vjepa_mpc.ros.outputs.thoughts import Thoughts
     from vjepa_mpc.ros.planner.inputs import Inputs
     from vjepa_mpc.ros.planner.node import PlannerNode
 
     node = start(PlannerNode, "--params-file", str(ROOT / "config/robots/sim.yaml"))
     settings = node._settings.snapshot
+    thoughts = Thoughts(node, settings, None, lambda step: None)
     inputs, outputs = Inputs(node, settings), Outputs(node, settings)  # as when it is configured
     compare(node)
-    inputs.destroy()
-    outputs.destroy()
+    for each in (inputs, outputs, thoughts):
+        each.destroy()
 
 
 def test_driver(start: Callable[..., Any]) -> None:

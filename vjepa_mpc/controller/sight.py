@@ -75,10 +75,20 @@ class Sight:
             return latent
         action = pose_difference(torch.from_numpy(observation.pose), torch.from_numpy(observation.origin))
         action[:3] = torch.from_numpy(rotation.T) @ action[:3]
-        pose = torch.as_tensor(observation.pose, dtype=torch.float32, device=latent.device)
-        with torch.no_grad():
-            rollout = self.world_model.start_rollout(latent, pose, samples=1, horizon=1, past_actions=None)
-            return rollout.step(action.float().to(latent.device)[None])[0].clone()
+        return self.after(latent, torch.from_numpy(observation.pose), action)
+
+    @torch.no_grad()
+    def after(self, latent: Tensor, pose: Tensor, action: Tensor) -> Tensor:
+        """What the camera will see after an action, [N, D].
+
+        Args:
+            latent: [N, D] before it.
+            pose: [7] before it.
+            action: [7] along the model's axes.
+        """
+        pose, action = pose.float().to(latent.device), action.float().to(latent.device)
+        rollout = self.world_model.start_rollout(latent, pose, samples=1, horizon=1, past_actions=None)
+        return rollout.step(action[None])[0].clone()
 
 
 def _distance(first: Tensor, second: Tensor) -> float:

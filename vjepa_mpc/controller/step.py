@@ -105,6 +105,7 @@ class Step:
         encode_seconds: time spent on encoding the camera image, and goal images not encoded before, and on comparing.
         plan: what the planner found; None where none was asked.
         question: what it was asked.
+        action_rotation: [3, 3] from the plan's axes to those of ``actions``, the robot's; None where they are the same.
         clipped: what kept the action from being carried out as planned, in words; "" for nothing. The loop adds the
             workspace box.
         kept: share of the fall of the energy that the action before promised, and that came true; NaN where nobody
@@ -127,6 +128,7 @@ class Step:
     encode_seconds: float = 0.0
     plan: PlanResult | None = None
     question: Question | None = None
+    action_rotation: np.ndarray | None = None
     clipped: str = ""
     kept: float = math.nan
     time_budget: float | None = None

@@ -17,6 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vjepa_mpc.controller.asking import config_for, proposals_for
+from vjepa_mpc.controller.foresight import Foresight
 from vjepa_mpc.controller.gripper import GripperSettings, Hand
 from vjepa_mpc.controller.interface import Controller, CurrentGoal, NoGoalError
 from vjepa_mpc.controller.planners import Planners
@@ -78,6 +80,7 @@ class _State(NamedTuple):
     progress: Progress
     plan: tuple[int, PlanResult] | None
     arm: _Arm
+    context: Tensor | None = None  # [N, D] that was planned from
 
 
 class VisualMPC(Controller):
@@ -86,9 +89,9 @@ class VisualMPC(Controller):
     An observation may be of an arm that is still moving: the world model then predicts what the camera will see where
     the motion ends, and the next action is planned from there.
 
-    Threads: as :class:`~vjepa_mpc.controller.interface.Controller` says; besides goals, `planner_config` and
-    `action_rotation` may be replaced from any thread at any time. A proposal works with the settings and the goal that
-    it began with. If the goal is set or cleared meanwhile, the step comes back ``superseded``.
+    Threads: as :class:`~vjepa_mpc.controller.interface.Controller` says; besides goals, `planner_config`,
+    `action_rotation` and `keep_candidates` may be replaced from any thread at any time. A proposal works with the
+    settings and the goal that it began with. If the goal is set or cleared meanwhile, it comes back ``superseded``.
 
     Args:
         world_model: encodes images and predicts what actions do to them.
@@ -100,6 +103,10 @@ class VisualMPC(Controller):
         objective: of planning and of ending sub-goals, instead of the one that the settings name.
         seed: of the planner's random numbers.
         ranks: processes that share the planning; see :class:`~vjepa_mpc.planning.compute.ranks.Ranks`.
+
+    Attributes:
+        keep_candidates: whether plans keep what each iteration predicted. They are the same plans, but are not replayed
+            from a CUDA graph.
 
     Raises:
         ValueError: the rotation is not one.
@@ -126,6 +133,7 @@ class VisualMPC(Controller):
         self._goal: CurrentGoal[_Run] = CurrentGoal()
         self._planners = Planners(world_model, objective, seed, ranks, crop)
         self._arm = _Arm(Hand(), None, self._planners.random_state)
+        self.keep_candidates = False
 
     @property
     def planner_config(self) -> CEMConfig:
@@ -231,8 +239,10 @@ class VisualMPC(Controller):
             goal = progress.goals[progress.index]
             config = config_for(goal, progress.steps, config)
             question = self._question(run, progress, config, rotation, observation)
-            plan = self._planners.plan(config, self._sight.at_origin(latent, observation, rotation), question)
-            step = replace(self._follow(run, progress, plan, rotation, observation.origin), question=question)
+            context = self._sight.at_origin(latent, observation, rotation)
+            plan = self._planners.plan(config, context, question, keep_candidates=self.keep_candidates)
+            step = self._follow(run, progress, plan, rotation, observation.origin)
+            step = replace(step, question=question, state=step.state._replace(context=context))
         superseded = not self._is_current(run)
         return replace(
             step,
@@ -250,6 +260,14 @@ class VisualMPC(Controller):
             return
         state: _State = step.state
         state.run.progress, state.run.plan, self._arm = state.progress, state.plan, state.arm
+
+    def foresee(self, step: Step) -> Foresight | None:
+        """What is expected after a step's first action, as the plan has it; None for a step that was not planned."""
+        state: _State = step.state
+        if state.context is None or step.plan is None or step.question is None:
+            return None
+        expected = self._sight.after(state.context, step.question.origin, step.plan.actions[0])
+        return Foresight(seen=state.context, expected=expected)
 
     def restart(self) -> None:
         """Start from the measured pose again, e.g. after a pause in which the arm was moved.
@@ -305,7 +323,7 @@ class VisualMPC(Controller):
             origin=torch.as_tensor(origin, dtype=torch.float32),
             random_state=self._arm.random,
             previous=run.previous_plan(index, config.rollout),
-            proposals=_proposals(observation, rotation),
+            proposals=proposals_for(observation, rotation),
             pins=self._known_gripper(goal, float(origin[6])),
         )
 
@@ -329,6 +347,7 @@ class VisualMPC(Controller):
             actions=actions,
             target_pose=target,
             plan=plan,
+            action_rotation=rotation,
             clipped=hand.kept,
             state=_State(run, progress.acted(arrived=plan.arrived), (progress.index, plan), arm),
         )
@@ -376,24 +395,3 @@ class VisualMPC(Controller):
             return {}
         # Fingers that were already told to go there change no more, also when a block keeps them apart.
         return {GRIPPER: 0.0 if self._arm.hand.closedness == wanted else wanted - measured}
-
-
-def config_for(goal: SubGoal, steps: int, config: CEMConfig) -> CEMConfig:
-    """The planner's settings for one action, after so many: the sub-goal's overrides, and when the gripper closes."""
-    overrides, closes_at = goal.overrides, goal.gripper.closes_at
-    if overrides.maxnorm is not None:
-        config = replace(config, maxnorm=overrides.maxnorm)
-    if overrides.horizon is not None:
-        config = replace(config, rollout=overrides.horizon)
-    if closes_at is not None and closes_at - steps < config.rollout:
-        return replace(config, close_gripper=max(closes_at - steps, 0))
-    return config
-
-
-def _proposals(observation: Observation, rotation: np.ndarray) -> Tensor | None:
-    """The observation's proposals along the model's axes; ``rotation`` leads from there to the robot's."""
-    if observation.proposals is None:
-        return None
-    proposals = observation.proposals.copy()
-    proposals[..., :3] = proposals[..., :3] @ rotation  # from the left, a row is turned by the transpose
-    return torch.from_numpy(proposals)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from vjepa_mpc.controller.foresight import Foresight
 from vjepa_mpc.controller.interface import Controller
 from vjepa_mpc.controller.step import Step
 from vjepa_mpc.loop.deciding import Deciding
@@ -109,6 +110,10 @@ class ControlLoop:
     def warm_up(self) -> float:
         """Have the planning thread do everything once; returns the seconds. See :meth:`PlanningWorker.warm_up`."""
         return self._worker.warm_up()
+
+    def foresee(self, step: Step) -> Foresight | None:
+        """What is expected after a step; waits for the planning thread. See :meth:`PlanningWorker.foresee`."""
+        return self._worker.foresee(step)
 
     def stop(self, timeout: float) -> bool:
         """Bring the arm to rest and end both threads; False when a plan being computed does not end in time.

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from vjepa_mpc.controller.foresight import Foresees, Foresight
 from vjepa_mpc.controller.interface import Controller, NoGoalError
 from vjepa_mpc.controller.step import Observation, Step
 from vjepa_mpc.geometry.cartesian import CartesianPose
@@ -132,6 +133,16 @@ class PlanningWorker:
             Exception: what the controller raises.
         """
         return self._jobs.call(self._controller.warm_up)
+
+    def foresee(self, step: Step) -> Foresight | None:
+        """What the controller expects to see after a step, once the jobs before are done; any other thread.
+
+        Raises:
+            StoppedError: the thread has stopped.
+            Exception: what the controller raises.
+        """
+        controller = self._controller
+        return self._jobs.call(controller.foresee, step) if isinstance(controller, Foresees) else None
 
     def plan(self, request: PlanRequest) -> None:
         """Plan from an observation; the outcome comes later."""

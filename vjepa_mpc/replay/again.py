@@ -9,11 +9,11 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from vjepa_mpc.controller.asking import config_for
 from vjepa_mpc.controller.assembly import ModelSettings, load_for_planning
 from vjepa_mpc.controller.planners import Planners
 from vjepa_mpc.controller.sight import Sight
 from vjepa_mpc.controller.step import Observation
-from vjepa_mpc.controller.visual_mpc import config_for
 from vjepa_mpc.data.errors import DataError, listed
 from vjepa_mpc.geometry.rotation import check_rotation
 from vjepa_mpc.goals.sub_goal import SubGoal

@@ -28,6 +28,7 @@ from vjepa_mpc.goals.sub_goal import SubGoal
 from vjepa_mpc.loop.control_loop import ControlLoop
 from vjepa_mpc.ros.common.conversions import pose_message, position_of
 from vjepa_mpc.ros.outputs.publishers import Outputs
+from vjepa_mpc.ros.outputs.thoughts import Thoughts
 from vjepa_mpc.ros.parameters.planner import known
 from vjepa_mpc.ros.parameters.settings import Settings, build_settings
 from vjepa_mpc.ros.planner.inputs import Inputs
@@ -59,6 +60,7 @@ class FakePublisher:
 
     def __init__(self, topic_name: str) -> None:
         self.topic_name = topic_name
+        self.subscribers = 0
         self.messages: list[Any] = []
         self.listener: Callable[[Any], None] = lambda message: None
 
@@ -67,7 +69,7 @@ class FakePublisher:
         self.listener(message)
 
     def get_subscription_count(self) -> int:
-        return 0
+        return self.subscribers
 
 
 class FakeNode:
@@ -148,7 +150,9 @@ class LoopRig:
         self.velocity = np.zeros(3)
         self.alter: dict[str, Callable[[Any], Any]] = {}
         self.mpc = controller or mpc_type(self.model, built.planner, gripper=built.gripper)
-        self.inputs, self.outputs = Inputs(self.node, built), Outputs(self.node, built)
+        self.inputs = Inputs(self.node, built)
+        self.thoughts = Thoughts(self.node, built, self.mpc, lambda step: self.loop.foresee(step))
+        self.outputs = Outputs(self.node, built, self.thoughts)
         self.loop = ControlLoop(built.loop, self.mpc, self.inputs, self.outputs, self, time.time)
         self.status: PlanStatus | None = None
         self.steps: list[Step] = []
@@ -232,5 +236,6 @@ def running(built: Settings, *, rig_type: type[LoopRig] = LoopRig, **options: An
         yield rig
     finally:
         rig.loop.stop(10.0)
+        rig.thoughts.close()
         rig._stop.set()
         rig._arm.join()

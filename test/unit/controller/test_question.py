@@ -49,3 +49,37 @@ def test_the_same_picture_has_the_same_digest_and_another_one_another(model):
     latents = [torch.full((1, 3), value) for value in (0.5, 0.5, 0.25)]
     first, same, other = (Goal(latent).sha256 for latent in latents)
     assert first == same != other and len(first) == 64
+
+
+def test_keeping_the_candidates_changes_no_plan(model):
+    plans = []
+    for keep in (False, True):
+        mpc = VisualMPC(model, CONFIG, seed=3)
+        mpc.keep_candidates = keep
+        mpc.set_goals([goal(model, (0.6, 0.1, 0.3), steps=3)])
+        plans.append(mpc.step(observe(model, START)).plan)
+    without, kept = plans
+    assert torch.equal(without.actions, kept.actions) and without.energies == kept.energies
+    assert without.history is None
+    assert kept.history[-1].actions.shape == (CONFIG.samples, CONFIG.rollout, 7)
+
+
+def test_what_is_foreseen_is_the_model_s_prediction_of_the_chosen_action_and_changes_nothing(model):
+    mpc = VisualMPC(model, CONFIG, seed=3)
+    mpc.set_goals([goal(model, (0.6, 0.1, 0.3), steps=3)])
+    observation = observe(model, START)
+    step = mpc.propose(observation)
+    foresight = mpc.foresee(step)
+    seen = model.encode(observation.image[None])[0]
+    rollout = model.start_rollout(seen, torch.as_tensor(START, dtype=torch.float32), samples=1)
+    assert torch.equal(foresight.seen, seen)
+    assert torch.equal(foresight.expected, rollout.step(step.plan.actions[:1])[0])
+    assert torch.equal(mpc.propose(observation).plan.actions, step.plan.actions)
+
+
+def test_nothing_is_foreseen_of_a_step_that_was_not_planned(model):
+    mpc = VisualMPC(model, CONFIG, seed=3)
+    mpc.set_goals([goal(model, (0.6, 0.1, 0.3), steps=1)])
+    mpc.step(observe(model, START))
+    finished = mpc.propose(observe(model, START))
+    assert finished.finished and mpc.foresee(finished) is None

@@ -42,7 +42,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         *(*SIM, *MODELS, *NUMBERS),
     ),
     "ros": (
-        *("calibration", "loop", "controller", *PLANNING, "goals", "motion", *SAFETY, "data"),
+        *("calibration", "loop", "imagination", "controller", *PLANNING, "goals", "motion", *SAFETY, "data"),
         *("drivers", *SIM, *MODELS, *NUMBERS),
     ),
     "evaluation": ("evaluation.statistics", "calibration", "controller", *PLANNING, "goals", *SIM, *MODELS, *NUMBERS),
@@ -61,6 +61,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "replay": ("controller", *PLANNING, "goals", "data", *MODELS, *NUMBERS),
     "training": ("data", *SIM, *MODELS, *NUMBERS),
     "calibration": ("controller", *PLANNING, *MODELS, *NUMBERS),
+    "imagination": (*MODELS, *NUMBERS),
     "loop": ("controller", *PLANNING, "goals", "motion", *SAFETY, *NUMBERS),
     "controller": (*PLANNING, "goals", *MODELS, *NUMBERS),
     "planning": (*PLANNING[1:], *MODELS, *NUMBERS),

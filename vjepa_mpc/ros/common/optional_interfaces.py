@@ -6,6 +6,8 @@ import importlib
 import os
 from typing import Any
 
+_OR_NOT = "or do without it"
+
 
 class MissingInterfaceError(RuntimeError):
     """A parameter asks for a type whose package is not installed; the message says which and how to get it."""
@@ -29,6 +31,33 @@ def franka_robot_state() -> Any:
     """
     remedy = "or build franka_ros2 from source, or leave topics.robot_state empty"
     return _type("franka_msgs.msg", "FrankaRobotState", "topics.robot_state", remedy)
+
+
+def marker() -> Any:
+    """The message type ``visualization_msgs/Marker``.
+
+    Raises:
+        MissingInterfaceError: visualization_msgs is not installed.
+    """
+    return _type("visualization_msgs.msg", "Marker", "the topic ~/markers", _OR_NOT)
+
+
+def marker_array() -> Any:
+    """The message type ``visualization_msgs/MarkerArray``.
+
+    Raises:
+        MissingInterfaceError: visualization_msgs is not installed.
+    """
+    return _type("visualization_msgs.msg", "MarkerArray", "the topic ~/markers", _OR_NOT)
+
+
+def path() -> Any:
+    """The message type ``nav_msgs/Path``.
+
+    Raises:
+        MissingInterfaceError: nav_msgs is not installed.
+    """
+    return _type("nav_msgs.msg", "Path", "the topic ~/plan", _OR_NOT)
 
 
 def _type(module: str, name: str, wanted_by: str, remedy: str) -> Any:

@@ -29,6 +29,7 @@ from vjepa_mpc.ros.outputs.arm import OUTPUTS
 from vjepa_mpc.ros.outputs.gripper import GRIPPER_OUTPUTS
 from vjepa_mpc.ros.outputs.interface import GripperOutput, Output
 from vjepa_mpc.ros.outputs.plan_record import plan_record
+from vjepa_mpc.ros.outputs.thoughts import Thoughts
 from vjepa_mpc.ros.parameters.settings import Settings
 from vjepa_mpc.safety.guards.violation import Violation
 from vjepa_mpc.safety.reasons import Reason
@@ -47,6 +48,7 @@ class Outputs:
     Args:
         node: which publishes.
         settings: what and where.
+        thoughts: what shows the planner's thoughts in more detail; ended by whoever made it.
         explain: a decision in words.
 
     Raises:
@@ -54,9 +56,13 @@ class Outputs:
     """
 
     def __init__(
-        self, node: LifecycleNode, settings: Settings, explain: Callable[[Decision], str] = attrgetter("message")
+        self,
+        node: LifecycleNode,
+        settings: Settings,
+        thoughts: Thoughts | None = None,
+        explain: Callable[[Decision], str] = attrgetter("message"),
     ) -> None:
-        self._node, self._explain = node, explain
+        self._node, self._thoughts, self._explain = node, thoughts, explain
         self._frame_id = settings.frame_id
         self._output: Output = OUTPUTS.part(settings.output)(settings.frame_id, settings.output_options)
         self._target = node.create_lifecycle_publisher(
@@ -80,6 +86,8 @@ class Outputs:
         """Send a set-point, stamped with the moment that it was computed for, however long this thread had to wait."""
         stamp = Time(nanoseconds=round(now.ros * 1e9)).to_msg()
         self._target.publish(self._output.message(setpoint, stamp))
+        if self._thoughts is not None:
+            self._thoughts.setpoint = setpoint
 
     def gripper(self, closedness: float) -> None:
         """Command a closedness, 0 open to 1 closed."""
@@ -132,6 +140,8 @@ class Outputs:
             self._energies.publish(Float64MultiArray(data=[float(energy) for energy in step.energies]))
         if self._record.get_subscription_count() and (record := plan_record(step, request, header)) is not None:
             self._record.publish(record)
+        if self._thoughts is not None:
+            self._thoughts.show(step, request)
 
     def followers(self) -> str:
         """Who subscribes to the set-points, and what usually keeps an arm from following them."""

@@ -78,7 +78,7 @@ class PlannerNode(LifecycleNode):
         self._ending = True
         wiring, self._wiring = self._wiring, None
         self._reach.deactivated()
-        clean = wiring is None or wiring.loop.stop(STOP_TIMEOUT)
+        clean = wiring is None or wiring.stop(STOP_TIMEOUT)
         self._goals.close()
         self._newest_image.close()
         self._reach.wait_concluded(ANSWER_TIMEOUT)

@@ -10,6 +10,7 @@ from vjepa_mpc.loop.ports import Listener
 from vjepa_mpc.ros.common import optional_interfaces
 from vjepa_mpc.ros.outputs.gripper import GRIPPER_OUTPUTS
 from vjepa_mpc.ros.outputs.publishers import Outputs
+from vjepa_mpc.ros.outputs.thoughts import Thoughts
 from vjepa_mpc.ros.parameters.settings import Settings
 from vjepa_mpc.ros.planner.console import Console, Listeners
 from vjepa_mpc.ros.planner.inputs import Inputs
@@ -38,6 +39,7 @@ class Wiring:
     Attributes:
         inputs: the newest messages.
         outputs: the publishers.
+        thoughts: those of what is made for eyes only.
         loop: the control loop.
 
     Raises:
@@ -46,7 +48,8 @@ class Wiring:
 
     def __init__(self, node: LifecycleNode, settings: Settings, controller: Controller, listener: Listener) -> None:
         self.inputs = Inputs(node, settings)
-        self.outputs = Outputs(node, settings, self.inputs.explain)
+        self.thoughts = Thoughts(node, settings, controller, lambda step: self.loop.foresee(step))
+        self.outputs = Outputs(node, settings, self.thoughts, self.inputs.explain)
         listeners = Listeners([listener, Console(node, self.inputs.explain)])
 
         def ros_seconds() -> float:
@@ -54,8 +57,15 @@ class Wiring:
 
         self.loop = ControlLoop(settings.loop, controller, self.inputs, self.outputs, listeners, ros_seconds)
 
+    def stop(self, timeout: float) -> bool:
+        """Bring the arm to rest and end the threads; False when a plan being computed does not end in time."""
+        clean = self.loop.stop(timeout)
+        self.thoughts.close()
+        return clean
+
     def close(self, timeout: float) -> None:
         """Bring the arm to rest, end the threads, and end subscriptions and publishers."""
-        self.loop.stop(timeout)
+        self.stop(timeout)
         self.inputs.destroy()
         self.outputs.destroy()
+        self.thoughts.destroy()

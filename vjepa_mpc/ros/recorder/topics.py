@@ -17,6 +17,9 @@ COMMON = {
     "/rosout": "rcl_interfaces/msg/Log",
     "/diagnostics": "diagnostic_msgs/msg/DiagnosticArray",
 }
+# What the planner makes for eyes only, and only while somebody looks: it costs the planner time, and a recording has
+# what it can be made from.
+SHOWN = ("markers", "plan", "energies", "surprise", "surprise_values", "imagination")
 MOST_WAITING = 100  # messages of a topic
 _POLICIES = ("reliability", "durability", "history", "liveliness")
 
@@ -38,13 +41,17 @@ def exists(node: Node, full: str) -> bool:
 
 
 def topics_of(node: Node, full: str) -> dict[str, str]:
-    """The topics that a node subscribes to or publishes on, with their types; hidden ones, as of actions, left out."""
+    """The topics that a node subscribes to or publishes on, with their types.
+
+    Hidden ones, as of actions, and those that are made for eyes only are left out.
+    """
     name, namespace = split_name(full)
     found = [
         *node.get_subscriber_names_and_types_by_node(name, namespace),
         *node.get_publisher_names_and_types_by_node(name, namespace),
     ]
-    return {topic: types[0] for topic, types in found if len(types) == 1 and "/_" not in topic}
+    shown = {f"{full}/{topic}" for topic in SHOWN}
+    return {topic: types[0] for topic, types in found if len(types) == 1 and "/_" not in topic and topic not in shown}
 
 
 def typed(node: Node, topics: Iterable[str]) -> dict[str, str]:
