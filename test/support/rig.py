@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
@@ -217,6 +218,32 @@ class Recorder(DemoLink):
         if name not in self._clients:
             self._clients[name] = self._node.create_client(kind, name)
         return self._clients[name]
+
+    @contextmanager
+    def listening(self, kinds: Mapping[str, Any], accept: Callable[[dict[str, list[Any]]], Any]) -> Iterator[Any]:
+        """Subscribe to topics of the planner; a function waits until their messages are acceptable and returns them."""
+        heard: dict[str, list[Any]] = {name: [] for name in kinds}
+
+        def keep(name: str) -> Callable[[Any], None]:
+            def callback(message: Any) -> None:
+                with self._changed:
+                    heard[name].append(message)
+                    self._changed.notify_all()
+
+            return callback
+
+        def wait() -> dict[str, list[Any]]:
+            with self._changed:
+                missing = {name for name, messages in heard.items() if not messages}
+                assert self._changed.wait_for(lambda: accept(heard), PATIENCE), f"nothing came on {missing}"
+            return heard
+
+        subscriptions = [
+            self._node.create_subscription(kind, f"planner_node/{name}", keep(name), 10) for name, kind in kinds.items()
+        ]
+        yield wait
+        for subscription in subscriptions:
+            self._node.destroy_subscription(subscription)
 
     def publisher(self, kind: Any, topic: str, profile: QoSProfile | int = 1) -> Any:
         """A publisher of this node's, which stays."""
