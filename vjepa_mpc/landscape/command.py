@@ -85,6 +85,7 @@ def as_dict(scene: Scene) -> dict[str, Any]:
         "name": scene.name,
         "says": scene.words,
         "flat": scene.flat,
+        "doubtful": scene.doubtful,
         "contrast": surface.contrast,
         "contrast_of_nothing": scene.nothing,
         "lowest_metres": surface.lowest.tolist(),

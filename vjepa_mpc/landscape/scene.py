@@ -14,6 +14,7 @@ from vjepa_mpc.planning import CEMConfig, CEMPlanner, Goal, Pace, PlanResult, Qu
 from vjepa_mpc.planning.compute.scorer import Compute, Scorer
 from vjepa_mpc.worldmodel import Crop, WorldModel
 
+CLEARLY = 2.0  # times the noise floor; the bundled model has 6 in its own scene and 1.4 between two real pictures
 _NOTHINGS = 4  # pairs of pictures that show nothing
 _PATCHES, _SIZE = 8, 256  # colour patches along a side of them, and pixels
 _ROOM = 1.1  # how far beyond the plan and the true action the planes go
@@ -52,6 +53,11 @@ class Scene:
         return self.surface.contrast <= self.nothing
 
     @property
+    def doubtful(self) -> bool:
+        """Whether it matters hardly more than with pictures of nothing, of which only a few were seen."""
+        return self.surface.contrast < CLEARLY * self.nothing
+
+    @property
     def at_edge(self) -> bool:
         """Whether a plane is lowest at its edge, so that the lowest place is farther away than is shown."""
         return bool(np.abs(self.surface.lowest).max() > 0.999 * self.surface.reach)
@@ -63,8 +69,13 @@ class Scene:
         floor = f"{self.nothing:.1%} with pictures of nothing"
         if self.flat:
             return (
-                f"The landscape is flat: {contrast}, which is no more than {floor}. The model does not see in this "
-                "picture what an action leads to; what it plans here is chance."
+                f"The landscape is flat: {contrast}, which is no more than {floor}. Nothing shows that the model knows "
+                "in this picture what an action leads to: do not rely on what it plans here."
+            )
+        if self.doubtful:
+            return (
+                f"It is doubtful whether the model sees the scene: {contrast}, less than {CLEARLY:g} times the "
+                f"{floor}. Compare what it plans with what is right before you rely on it."
             )
         edge = ". It is lowest at the edge: the goal is farther away than is shown" if self.at_edge else ""
         return f"It matters what is done: {contrast}, beside {floor}{edge}."

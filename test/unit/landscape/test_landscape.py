@@ -46,6 +46,8 @@ def test_it_is_lowest_where_the_goal_is(
     np.testing.assert_allclose(found["lowest_metres"], (WANTED - START)[:3], atol=1.01 * step)
     np.testing.assert_allclose(found["chosen"][:3], (WANTED - START)[:3], atol=0.01)
     assert not found["flat"] and found["contrast"] > found["contrast_of_nothing"] and found["true"] is None
+    assert found["doubtful"] == (found["contrast"] < 2.0 * found["contrast_of_nothing"])
+    assert found["says"].startswith("It is doubtful") == found["doubtful"]
     first, last = (np.array(found["iterations"][which]["actions"])[:, :3].std() for which in (0, -1))
     assert last < 0.7 * first, "samples draw together"
 
