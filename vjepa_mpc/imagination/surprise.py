@@ -15,6 +15,7 @@ from vjepa_mpc.worldmodel.preprocess import Crop, crop_box
 REMEMBERED = 50  # comparisons that tell what is usual
 _FEWEST = 5  # from how many on something is called usual
 _SIDE = 384  # pixels of the picture
+_BAR = 24  # of them below, under the words
 _MOST_OPAQUE = 0.7  # of the colour where the surprise is largest
 _RED = np.array([255.0, 30.0, 0.0])
 
@@ -106,7 +107,7 @@ def square(image: np.ndarray, crop: Crop, side: int = _SIDE) -> np.ndarray:
 
 
 def write(image: np.ndarray, text: str) -> None:
-    """Words into the lower left corner of a picture, uint8 [height, width, 3], white on black."""
-    place = (6, image.shape[0] - 8)
-    for thickness, colour in ((3, (0, 0, 0)), (1, (255, 255, 255))):
-        cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, thickness, cv2.LINE_AA)
+    """Words along the lower edge of a picture, uint8 [height, width, 3], white on black."""
+    bottom = image.shape[0]
+    image[bottom - _BAR :] = 0
+    cv2.putText(image, text, (6, bottom - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
