@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from vjepa_mpc.msg import PlanStatus
 
-from support.rig import GOAL, START, Rig
+from support.rig import GOAL, PATIENCE, START, Rig
 from vjepa_mpc.images import encode_png
 
 PLANS: dict[str, str] = {}  # as good as users get them
@@ -18,7 +18,7 @@ ARRIVED = 0.025  # metres
 def test_a_goal_image_by_service_brings_the_arm_there(rig: Rig, picture: np.ndarray) -> None:
     answer = rig.request([picture], steps=[STEPS])
     assert answer.success, answer.message
-    finished = rig.wait_for_reason("GOAL_FINISHED")
+    finished = rig.wait_for_reason("GOAL_FINISHED", 3 * PATIENCE)
     assert np.linalg.norm(rig.position() - GOAL[:3]) < ARRIVED
     assert f"BUDGET after {STEPS}" in finished.message
     steps = [status.step for status in rig.link.statuses_of(answer.goal_id) if status.state == PlanStatus.EXECUTING]
