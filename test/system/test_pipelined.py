@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from support.rig import GOAL, Recorder, Rig
+from support.rig import GOAL, PATIENCE, Recorder, Rig
 from vjepa_mpc.tools.processes import NodeProcess
 
 STEPS = 10
@@ -21,7 +21,7 @@ def test_pipelined_execution_brings_the_arm_there_too(
         rig.reset()
         answer = rig.request([picture], steps=[STEPS])
         assert answer.success, answer.message
-        rig.wait_for_reason("GOAL_FINISHED")
+        rig.wait_for_reason("GOAL_FINISHED", 3 * PATIENCE)
         assert np.linalg.norm(rig.position() - GOAL[:3]) < ARRIVED
         assert len(rig.link.statuses_of(answer.goal_id)) >= STEPS
     link.check_setpoints()
