@@ -37,7 +37,7 @@ PERIOD = 0.02  # seconds between set-points
 SPEED = 0.1  # m/s of the set-points
 ARRIVED = 0.003  # metres
 TIMEOUT = 20.0
-START_TIMEOUT = 120.0
+START_TIMEOUT = 300.0
 
 
 class Operator(DemoLink):
