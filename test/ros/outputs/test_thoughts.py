@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,12 @@ from vjepa_mpc.controller.foresight import Foresight
 from vjepa_mpc.controller.step import Step
 from vjepa_mpc.controller.visual_mpc import VisualMPC
 from vjepa_mpc.images import image_to_rgb
+from vjepa_mpc.ros.outputs.thoughts import TYPES
+from vjepa_mpc.ros.recorder.topics import SHOWN
 
 pytestmark = pytest.mark.ros
 
-TOPICS = ("~/markers", "~/plan", "~/energies", "~/surprise", "~/surprise_values")
+TOPICS = tuple(TYPES)
 ENDLESS = 1000  # steps; a loaded machine may hold the arm in between, and nothing is compared across a hold
 ROUNDING = 0.005  # of pixels to 8 bits, in the latents of the point-mass model
 PATIENCE = 180.0  # seconds for what has to come
@@ -142,6 +145,21 @@ def test_another_picture_than_was_expected_is_a_surprise() -> None:
         rig.wait_until(lambda: rig.messages("~/surprise_values"))
         message = rig.messages("~/surprise_values")[0]
         assert message.level > 0.5 * message.nothing
+
+
+def test_steps_between_which_nobody_looked_are_not_compared() -> None:
+    with running(settings(), rig_type=WatchedRig, mpc_type=CountingMPC) as rig:
+        for topic in ("~/surprise", "~/surprise_values"):
+            rig.node.publishers[topic].get_subscription_count = cycle([1, 0]).__next__  # every other step
+        way = FAR - START
+        rig.set_goal(*(START + share * way for share in (0.2, 0.4, 0.6, 0.8)))
+        rig.wait_for("GOAL_FINISHED")
+        assert len(rig.steps) == 4 and rig.mpc.foreseen > 0
+    assert rig.messages("~/surprise_values") == [] == rig.messages("~/surprise")
+
+
+def test_a_recording_does_not_switch_them_on() -> None:
+    assert {f"~/{topic}" for topic in SHOWN} == set(TYPES)
 
 
 def test_a_package_that_is_missing_turns_its_topic_off_with_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,10 +72,10 @@ def start(process: NodeProcess) -> None:
     wait_for(lambda: "has told its parameters" in process.output())
 
 
-def see(folder: Path) -> None:
-    """Until two more pictures are written: the recorder waits when processors are short, and the camera may be slow."""
+def see(folder: Path, pictures: int = 2) -> None:
+    """Until so many more are written: the recorder waits when processors are short, and the camera may be slow."""
     before = written(folder).count(JPEG)
-    wait_for(lambda: written(folder).count(JPEG) >= before + 2)
+    wait_for(lambda: written(folder).count(JPEG) >= before + pictures)
 
 
 def test_a_run_is_one_bag_with_everything(rig: Rig, domain: int, tmp_path: Path, picture: np.ndarray) -> None:
@@ -146,13 +146,13 @@ def test_kill_9_leaves_a_readable_bag(rig: Rig, domain: int, tmp_path: Path, pic
         start(process)
         reach(rig, picture)
         wait_for(lambda: b"GOAL_FINISHED" in written(tmp_path))
-        see(tmp_path)
+        see(tmp_path, 12)
         process.send(signal.SIGKILL)
         process.wait()
     (bag,) = bags(tmp_path)
     with pytest.warns(DataWarning, match="cut short"):
         (episode,) = open_dataset(bag)
-    assert len(episode.stamps) >= 2
+    assert len(episode.stamps) > 10
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(domain: int, tmp_path: Path) -> None:

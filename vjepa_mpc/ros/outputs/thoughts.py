@@ -46,8 +46,9 @@ _END_TIMEOUT = 2.0  # seconds
 
 @dataclass(frozen=True, eq=False)
 class _Thought:
-    """A step that is being carried out, and the topics on which somebody wants to see it."""
+    """A step that is being carried out, which one it is of all, and the topics on which somebody wants to see it."""
 
+    number: int
     step: Step
     request: PlanRequest
     wanted: frozenset[str]
@@ -93,6 +94,7 @@ class Thoughts:
         self._before: tuple[_Thought, Foresight] | None = None  # what was foreseen last
         self._failures: set[str] = set()  # that were told
         self._changed = threading.Condition()
+        self._taken = 0  # steps, seen by somebody or not
         self._newest: _Thought | None = None
         self._closed = False
         self._thread: threading.Thread | None = None  # from the first subscriber on
@@ -102,10 +104,11 @@ class Thoughts:
         wanted = frozenset(topic for topic, each in self._publishers.items() if each.get_subscription_count())
         if self._foreseeing is not None:
             self._foreseeing.keep_candidates = ENERGIES in wanted  # from the next plan on
+        self._taken += 1
         if not wanted:
             return
         with self._changed:
-            self._newest = _Thought(step, request, wanted)
+            self._newest = _Thought(self._taken, step, request, wanted)
             self._changed.notify()
             if self._thread is None and not self._closed:
                 self._thread = threading.Thread(target=self._run, name="thoughts", daemon=True)
@@ -181,10 +184,9 @@ class Thoughts:
 
 
 def _follows(before: _Thought, now: _Thought) -> bool:
-    """Whether a step began where the one before ended: of the same goal, the next one, and nothing interrupted it."""
-    first, second = before.step, now.step
-    following = second.goal_index > first.goal_index or second.goal_step == first.goal_step + 1
-    return first.goal_id == second.goal_id and before.request.epoch == now.request.epoch and following
+    """Whether a step began where the one before ended: the very next one, for the same goal, and uninterrupted."""
+    uninterrupted = before.request.epoch == now.request.epoch
+    return now.number == before.number + 1 and before.step.goal_id == now.step.goal_id and uninterrupted
 
 
 def _candidates(thought: _Thought, header: Header) -> PlanCandidates | None:
