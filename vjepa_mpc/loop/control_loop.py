@@ -16,6 +16,7 @@ from vjepa_mpc.loop.deciding import Deciding
 from vjepa_mpc.loop.execution import Execution
 from vjepa_mpc.loop.job_queue import JobQueue
 from vjepa_mpc.loop.ports import Clock, Inputs, Listener, Publishers
+from vjepa_mpc.loop.realtime import prepare_thread
 from vjepa_mpc.loop.settings import LoopSettings
 from vjepa_mpc.loop.timing import PeriodMeter
 from vjepa_mpc.loop.worker import Failure, Outcome, PlanningWorker
@@ -66,7 +67,7 @@ class ControlLoop:
         listener: Listener,
         clock: Clock,
     ) -> None:
-        self._period = settings.motion.setpoints.period
+        self._period, self._realtime = settings.motion.setpoints.period, settings.realtime
         self.meter = PeriodMeter(self._period)
         self._controller, self._inputs, self._publishers = controller, inputs, publishers
         self._jobs = JobQueue("control loop")
@@ -218,6 +219,8 @@ class ControlLoop:
     # -- the loop ---------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
+        for denied in prepare_thread(self._realtime):
+            logger.warning(denied)
         due = time.monotonic()
         try:
             while self._attempt(lambda: self._jobs.run_until(due, self._deciding.decide)):  # noqa: B023 - run at once

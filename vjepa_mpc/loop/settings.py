@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from vjepa_mpc.loop.realtime import RealtimeSettings
 from vjepa_mpc.motion.arm import MotionSettings
 from vjepa_mpc.safety.config import SupervisorConfig
 
@@ -17,8 +18,10 @@ class LoopSettings:
             planned and nothing moves, and activation is refused.
         motion: how the arm follows accepted steps.
         pipelined: the next step is planned while the arm still moves; otherwise from an image of the arm at rest.
+        realtime: what is asked of the operating system for the loop's thread.
     """
 
     supervisor: SupervisorConfig | None
     motion: MotionSettings = field(default_factory=MotionSettings)
     pipelined: bool = False
+    realtime: RealtimeSettings = field(default_factory=RealtimeSettings)

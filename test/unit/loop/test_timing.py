@@ -45,3 +45,13 @@ def test_intervals_are_told_in_milliseconds() -> None:
     for now in (0.0, 0.02, 0.04, 0.07):
         meter.tick(now)
     assert meter.summary()["period median [ms]"] == "20.0" and meter.summary()["period max [ms]"] == "30.0"
+
+
+def test_lateness_is_counted_by_how_much_it_was() -> None:
+    meter, now = PeriodMeter(0.02), 0.0
+    meter.tick(now)
+    for late in (0.0, 0.0005, 0.0015, 0.025, 0.18):
+        now += 0.02 + late
+        meter.tick(now)
+    counted = meter.summary()["periods late by up to"]
+    assert counted == "1 ms: 2, 2 ms: 1, 5 ms: 0, 10 ms: 0, 20 ms: 0, 50 ms: 1, more: 1"

@@ -19,6 +19,7 @@ from vjepa_mpc.geometry.rotation import check_rotation
 from vjepa_mpc.goals import endings
 from vjepa_mpc.goals.endings.interface import Ending
 from vjepa_mpc.goals.picture import PictureChecks
+from vjepa_mpc.loop.realtime import RealtimeSettings
 from vjepa_mpc.loop.settings import LoopSettings
 from vjepa_mpc.motion.arm import MotionSettings
 from vjepa_mpc.options import Parameter, build, group, option
@@ -142,6 +143,7 @@ class Settings:
         title="Motion",
     )
     motion: MotionSettings = group(MotionSettings)
+    realtime: RealtimeSettings = group(RealtimeSettings, "realtime.")
     workspace: WorkspaceBox | None = group(WorkspaceBox, "workspace.")
     limits: MotionLimits = group(MotionLimits, "limits.")
     supervisor: SupervisorConfig | None = group(SupervisorConfig, title="Guards")
@@ -164,7 +166,12 @@ class Settings:
     @property
     def loop(self) -> LoopSettings:
         """The control loop's share."""
-        return LoopSettings(supervisor=self.supervisor, motion=self.motion, pipelined=self.execution == "pipelined")
+        return LoopSettings(
+            supervisor=self.supervisor,
+            motion=self.motion,
+            pipelined=self.execution == "pipelined",
+            realtime=self.realtime,
+        )
 
 
 def build_settings(values: Values) -> Settings:

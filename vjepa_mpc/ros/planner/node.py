@@ -20,6 +20,7 @@ from vjepa_mpc.controller.choices import DEFAULT
 from vjepa_mpc.controller.interface import Controller, HasPlanner
 from vjepa_mpc.loop.control_loop import ControlLoop
 from vjepa_mpc.loop.job_queue import StoppedError
+from vjepa_mpc.loop.realtime import prepare_process
 from vjepa_mpc.planning import Ranks
 from vjepa_mpc.ros.common import process
 from vjepa_mpc.ros.common.optional_interfaces import MissingInterfaceError
@@ -95,6 +96,8 @@ class PlannerNode(LifecycleNode):
         wiring = Wiring(self, settings, controller, self._reach)
         # Before the loop's thread starts: a signal may end the process while a large model still compiles.
         ready = not settings.model.warm_up or self._warm_up(wiring.loop)
+        for denied in prepare_process(settings.realtime):
+            self.get_logger().warning(denied)
         wiring.loop.start()
         self._wiring = wiring
         if self._ending or not ready:  # the signal came meanwhile, or the model cannot plan
