@@ -16,8 +16,8 @@ pytest.importorskip("viser", reason="viser is not installed: pip install '.[dash
 
 from vjepa_mpc.msg import PlanStatus
 
-from support.chromium import Tab, chromium
 from support.rig import PATIENCE, Rig
+from support.rigs.chromium import Tab, chromium
 from vjepa_mpc.images import encode_png
 from vjepa_mpc.tools.processes import NodeProcess
 
