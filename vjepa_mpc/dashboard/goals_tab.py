@@ -66,7 +66,11 @@ class GoalsTab:
             self._answer(False, str(error))
 
     def _take(self) -> None:
-        self._commands.look(lambda picture: self._guarded(self._add, "camera", picture), self._answer)
+        def taken(picture: bytes) -> None:
+            # Whoever calls has HOLD to carry out, too, and must not wait for the lock.
+            threading.Thread(target=self._guarded, args=(self._add, "camera", picture), daemon=True).start()
+
+        self._commands.look(taken, self._answer)
 
     def _add_file(self, file: Any) -> None:
         self._add(file.name, file.content)

@@ -26,6 +26,8 @@ from vjepa_mpc.dashboard.sliders import Sliders
 from vjepa_mpc.dashboard.style import HOLD_MARKER, ROW_MARKER, STYLE
 from vjepa_mpc.extras import install_hint
 
+logger = logging.getLogger(__name__)
+
 _ANSWERS = 4  # that stay to be read
 _LEFT, _RIGHT = 660, 350  # pixels
 _PLOT = 165  # pixels of height
@@ -55,7 +57,9 @@ class Page:
         self._seen, self._history, self._commands = seen, history, commands
         self._period = 1.0 / rate
         self._said: deque[tuple[bool, str]] = deque(maxlen=_ANSWERS)
+        self._saying = threading.Lock()
         self._plotted: object = None
+        self._failures: set[str] = set()  # that were told
         self._closing = threading.Event()
         self._server = _serve(_inner_host())
         self.inside = (self._server.get_host(), self._server.get_port())
@@ -80,8 +84,9 @@ class Page:
 
     def say(self, done: bool, text: str) -> None:
         """Show an answer; any thread."""
-        self._said.appendleft((done, text))
-        self._answers.content = words.answers(self._said)
+        with self._saying:
+            self._said.appendleft((done, text))
+            self._answers.content = words.answers(self._said)
 
     def close(self) -> None:
         """End it."""
@@ -174,8 +179,19 @@ class Page:
 
     def _run(self) -> None:
         while not self._closing.wait(self._period):
-            if self.viewers:
+            if not self.viewers:
+                continue
+            try:
                 self._refresh(time.monotonic())
+            except Exception as error:  # a page that stands still would look as if all were well
+                self._tell(error)
+
+    def _tell(self, error: Exception) -> None:
+        text = f"{type(error).__name__}: {error}"
+        if text not in self._failures:
+            self._failures.add(text)
+            logger.exception("a part of the page cannot be shown")
+            self.say(False, f"a part of the page cannot be shown: {text}")
 
     def _refresh(self, now: float) -> None:
         seen = self._seen

@@ -37,9 +37,8 @@ class Sliders:
             return
         if {each.name for each in tunables} != set(self._controls):
             self._build(tunables, container)
-        before = {each.name: each.value for each in self._shown}
         for each in tunables:
-            if before.get(each.name) != each.value and self._controls[each.name].value != each.value:
+            if self._controls[each.name].value != each.value:
                 self._controls[each.name].value = each.value
         self._shown = tunables
 

@@ -116,8 +116,9 @@ def test_parameters_are_changed_and_refusals_are_told(browser: Any, dashboard: N
     samples.fill("4")
     tab.wait_for("topk=6 > samples=4")
     assert rig.link.parameter("planner_node", "samples") == 40
+    tab.page.wait_for_function("input => input.value === '40'", arg=samples.element_handle())
     assert rig.link.set_parameters("planner_node", samples=int(before)) == ""
-    tab.page.wait_for_function(f"() => [...document.querySelectorAll('input')].some(each => each.value === '{before}')")
+    tab.page.wait_for_function(f"input => input.value === '{before}'", arg=samples.element_handle())
     tab.vanish()
 
 

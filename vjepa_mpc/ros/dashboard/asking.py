@@ -17,8 +17,8 @@ from vjepa_mpc.dashboard.seen import Seen
 from vjepa_mpc.goals.folder import PictureGoal
 from vjepa_mpc.ros.common.process import executor_of
 from vjepa_mpc.ros.common.timers import steady_timer
+from vjepa_mpc.ros.dashboard.graph import subscriptions_of
 from vjepa_mpc.ros.dashboard.tuning import Tuning
-from vjepa_mpc.ros.recorder.topics import exists, split_name
 from vjepa_mpc.srv import GetImage, SetGoal
 
 PERMISSION = "std_msgs/msg/Bool"
@@ -121,9 +121,7 @@ class Asking:
 
     def _permission_topics(self) -> list[str]:
         """Where the planner listens for permission, however remapped; its usual name while it is not there."""
-        if not exists(self._node, self._planner):
-            return [f"{self._planner}/motion_allowed"]
-        found = self._node.get_subscriber_names_and_types_by_node(*split_name(self._planner))
+        found = subscriptions_of(self._node, self._planner)
         return [topic for topic, kinds in found if PERMISSION in kinds] or [f"{self._planner}/motion_allowed"]
 
     def _send_goal(self, request: SetGoal.Request, steps: Sequence[int | None], answer: Answer) -> None:

@@ -19,7 +19,8 @@ from vjepa_mpc.ros.common import optional_interfaces
 from vjepa_mpc.ros.common.graph import is_reliable
 from vjepa_mpc.ros.common.optional_interfaces import MissingInterfaceError
 from vjepa_mpc.ros.dashboard import reading
-from vjepa_mpc.ros.recorder.topics import exists, split_name
+from vjepa_mpc.ros.dashboard.graph import subscriptions_of
+from vjepa_mpc.ros.recorder.topics import exists
 
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 NEWEST = QoSProfile(depth=1)
@@ -87,7 +88,7 @@ class Listening:
 
     def _inputs(self) -> dict[str, Any]:
         """What the planner itself listens to, whatever it was remapped to."""
-        found = self._node.get_subscriber_names_and_types_by_node(*split_name(self._planner))
+        found = subscriptions_of(self._node, self._planner)
         receivers: dict[str, Callable[[Any], None]] = {
             CAMERA: self._set("camera", reading.picture_of),
             COMPRESSED: self._set("camera", reading.picture_of),
