@@ -86,14 +86,18 @@ class GoalsTab:
         write_goals(self._folder / name, self.drafts.goals)
         self._saved.options = self._found()
         self._saved.value = name
-        self._answer(True, f"{len(self.drafts.goals)} sub-goals saved in {self._folder / name}")
+        self._answer(True, f"{self._count()} saved in {self._folder / name}")
 
     def _load(self) -> None:
         self._saved.options, wanted = self._found(), self._saved.value
         if wanted == _NONE:
             raise ValueError(f"no sequence is saved in {self._folder}: save one first")
         self.drafts.put(read_goals(self._folder / wanted))
-        self._answer(True, f"{wanted}: {len(self.drafts.goals)} sub-goals")
+        self._answer(True, f"{wanted}: {self._count()} loaded")
+
+    def _count(self) -> str:
+        count = len(self.drafts.goals)
+        return "1 sub-goal" if count == 1 else f"{count} sub-goals"
 
     def _found(self) -> tuple[str, ...]:
         folders = sorted(self._folder.iterdir()) if self._folder.is_dir() else []

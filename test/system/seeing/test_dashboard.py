@@ -18,6 +18,7 @@ from vjepa_mpc.msg import PlanStatus
 
 from support.rig import PATIENCE, Rig
 from support.rigs.chromium import Tab, chromium
+from vjepa_mpc.goals.folder import read_goals
 from vjepa_mpc.images import encode_png
 from vjepa_mpc.tools.processes import NodeProcess
 
@@ -72,6 +73,15 @@ def test_goals_are_made_and_followed_and_hold_holds(
     tab.wait_for("sub-goal 2: camera")
     tab.page.get_by_role("button", name="remove", exact=True).nth(1).click()
     tab.page.get_by_text("2. camera").wait_for(state="detached")
+    tab.page.get_by_text("saved sequences").click()
+    tab.click("Save")
+    tab.wait_for("1 sub-goal saved in")
+    (saved,) = read_goals(dashboard.log.parent / "goals/pick_and_place")
+    assert (saved.picture, saved.steps, saved.gripper) == (encode_png(picture), 1000, "free")
+    tab.click("Forget all that is above")
+    tab.wait_for("None yet")
+    tab.click("Load")
+    tab.wait_for("pick_and_place: 1 sub-goal loaded")
     tab.click("Start these goals")
     status = rig.link.wait_for_status(moves, PATIENCE)
     assert status.sub_goals == 1 and status.step_budget == 1000
