@@ -1,6 +1,6 @@
-"""Within two percent of ``paper``'s energy for 1.5 % of its predictions (measured by ``benchmarks/bench_quality.py``).
+"""Within two percent of ``realtime``'s energy for three tenths of its predictions, 1.5 % of ``paper``'s.
 
-It is ``realtime`` with as few samples and elites as that takes, kept from narrowing down too soon: for machines on which
+Measured by ``benchmarks/bench_quality.py``. It is ``realtime`` with as few samples and elites as that takes, kept from narrowing down too soon: for machines on which
 ``realtime`` is too slow.
 """
 
