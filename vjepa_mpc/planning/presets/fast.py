@@ -1,7 +1,7 @@
 """Within two percent of ``realtime``'s energy for three tenths of its predictions, 1.5 % of ``paper``'s.
 
-Measured by ``benchmarks/bench_quality.py``. It is ``realtime`` with as few samples and elites as that takes, kept from narrowing down too soon: for machines on which
-``realtime`` is too slow.
+Measured by ``benchmarks/bench_quality.py``. It is ``realtime`` with as few samples and elites as that takes, kept from
+narrowing down too soon: for machines on which ``realtime`` is too slow.
 """
 
 from vjepa_mpc.planning.config import CEMConfig
