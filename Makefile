@@ -8,11 +8,12 @@ IN_ENV := source scripts/env.sh &&
 export PYTHON TORCH TORCH_INDEX
 
 TASK ?= pick_place
+PORT ?= 8080
 # Passed on only when given; the demo has its own defaults.
 DEMO_OPTIONS = --task $(TASK) $(if $(EPISODES),--episodes $(EPISODES)) $(if $(SEED),--seed $(SEED)) $(if $(ARM),--arm $(ARM)) \
 	$(if $(EXECUTION),--execution $(EXECUTION)) $(if $(RECORD),--record)
 
-.PHONY: help build demo own-data test test-fast faults soak bench lint docs format clean
+.PHONY: help build demo dashboard own-data test test-fast faults soak bench lint docs format clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -23,6 +24,9 @@ build:  ## make .venv/ and build the package (PYTHON=, TORCH=, TORCH_INDEX= choo
 
 demo: build  ## the simulated arm follows goal images: TASK=pick_place|reach|gripper EPISODES=n SEED=n EXECUTION=pipelined RECORD=1
 	@$(IN_ENV) python -m vjepa_mpc.tools.demo $(DEMO_OPTIONS)
+
+dashboard: build  ## the operator's page on a simulated arm, with goals to try: TASK= SEED=n PORT=n
+	@$(IN_ENV) python -m vjepa_mpc.tools.dashboard --task $(TASK) $(if $(SEED),--seed $(SEED)) --port $(PORT)
 
 test: build  ## every test (PYTEST_ARGS= adds options)
 	@$(IN_ENV) python -m pytest test $(PYTEST_ARGS)

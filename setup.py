@@ -37,6 +37,9 @@ VIZ = [
     "imageio-ffmpeg>=0.5",  # H.264 videos without a system ffmpeg
     "matplotlib>=3.9",
 ]
+DASHBOARD = [
+    "viser>=1.1,<2",  # the operator's page; it brings its own, so that nothing is fetched from elsewhere
+]
 POST_TRAIN = [
     "matplotlib>=3.9",  # the plot of a run
     "tensorboard>=2.16",  # its events
@@ -49,6 +52,7 @@ DATA = [
 ]
 DEV = [
     "mypy>=1.10",
+    "playwright>=1.40",  # drives the system's Chromium, which it does not bring
     "psutil>=5.9",  # measures memory
     "pytest>=8,<9",  # the plugin of launch_testing breaks on 9
     "pytest-timeout>=2.3",
@@ -77,11 +81,12 @@ setup(
         "sim": SIM,
         "train": SIM,
         "data": DATA,
+        "dashboard": DASHBOARD,
         "libfranka": LIBFRANKA,
         "post-train": DATA + POST_TRAIN,
         "viz": VIZ,
         "dev": DEV,
-        "all": SIM + DATA + LIBFRANKA + POST_TRAIN + VIZ + DEV,
+        "all": SIM + DATA + DASHBOARD + LIBFRANKA + POST_TRAIN + VIZ + DEV,
     },
     entry_points={"console_scripts": ["vjepa-mpc = vjepa_mpc.tools.cli:main"]},
 )

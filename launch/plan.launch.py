@@ -43,7 +43,8 @@ def start(context: LaunchContext) -> list[Any]:
     value = actions.values_of(context, PLAN_ARGUMENTS, "plan.launch.py")
     name = actions.node_name(context, value["namespace"], value["node_name"])
     warnings = claim(context, name, value)
-    result = [*warnings, *planner(value, name), *recorder(value, name), *first_goal(value)]
+    result = [*warnings, *planner(value, name), *recorder(value, name)]
+    result += [*actions.dashboard(value, name), *first_goal(value)]
     # launch leaves an include's arguments set. Another planner that is included later must not get this goal.
     context.launch_configurations["goal_image"] = ""
     return [*result, simulation(value)] if is_true(value["sim"]) else result
@@ -129,7 +130,7 @@ def first_goal(value: dict[str, str]) -> list[Node]:
 def simulation(value: dict[str, str]) -> GroupAction:
     """The simulated arm, by its own launch file."""
     file = str(actions.SHARE / "launch" / "sim.launch.py")
-    arguments = {argument.name: value[argument.name] for argument in SIM_ARGUMENTS}
+    arguments = {argument.name: value[argument.name] for argument in SIM_ARGUMENTS} | {"dashboard": "false"}
     return GroupAction(
         [IncludeLaunchDescription(PythonLaunchDescriptionSource(file), launch_arguments=arguments.items())]
     )

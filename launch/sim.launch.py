@@ -18,7 +18,7 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def simulated_arm(context: LaunchContext) -> list[Any]:
-    """The simulator's node."""
+    """The simulator's node, and the operator's page when it is wanted."""
     value = actions.values_of(context, SIM_ARGUMENTS, "sim.launch.py")
     name = actions.node_name(context, value["namespace"], "sim_node")
     files = [actions.CONFIG / "sim.yaml"]
@@ -26,4 +26,7 @@ def simulated_arm(context: LaunchContext) -> list[Any]:
         files.append(existing_file("sim_params_file", value["sim_params_file"]))
     # The time is its own, so it does not take it from /clock but publishes it there.
     given = {"publish_clock": True} if is_true(value["use_sim_time"]) else {}
-    return actions.node("sim_node", name, "sim_node", value["namespace"], value["log_level"], files, given)
+    simulated = actions.node("sim_node", name, "sim_node", value["namespace"], value["log_level"], files, given)
+    # Of the planner that will be started beside it.
+    planner = actions.node_name(context, value["namespace"], "planner_node")
+    return [*simulated, *actions.dashboard(value, planner)]

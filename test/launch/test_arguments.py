@@ -60,6 +60,8 @@ def values(tmp_path: Path) -> dict[str, str]:
         "pose_topic": "pose",
         "target_topic": "target",
         "record": str(tmp_path / "bags"),
+        "dashboard": "true",
+        "dashboard_port": "8123",
     }
 
 
@@ -85,7 +87,7 @@ def command(node: Any) -> str:
 def test_every_argument_reaches_its_node(tmp_path: Path, kind: str, values: dict[str, str]) -> None:
     assert {*values, "play"} == {argument.name for argument in PLAN_ARGUMENTS}
     nodes = by_executable(nodes_of(included(tmp_path, kind, values)))
-    assert set(nodes) == {"planner_node", "set_goal", "sim_node", "recorder"}
+    assert set(nodes) == {"planner_node", "set_goal", "sim_node", "recorder", "dashboard"}
     planner = parameters_given(nodes["planner_node"])
     assert (
         planner.items()
@@ -114,6 +116,8 @@ def test_every_argument_reaches_its_node(tmp_path: Path, kind: str, values: dict
     assert f"{values['goal_image']} --remote" in goal and "--node mpc" in goal
     assert parameters_given(nodes["recorder"]) == {"folder": values["record"], "planner": "/left/mpc"}
     assert nodes["recorder"].node_name == "/left/mpc_recorder"
+    assert parameters_given(nodes["dashboard"]) == {"planner": "/left/mpc", "port": 8123}
+    assert nodes["dashboard"].node_name == "/left/mpc_dashboard"
 
 
 @pytest.mark.parametrize("kind", FORMATS)

@@ -17,6 +17,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from vjepa_mpc.msg import PlanStatus
 
 from support.rigs.nodes import nodes
+from vjepa_mpc.goals.folder import PictureGoal, write_goals
 from vjepa_mpc.images import encode_png
 from vjepa_mpc.tools import set_goal
 from vjepa_mpc.tools.processes import local_environment
@@ -89,3 +90,16 @@ def test_a_signal_ends_it_in_order(number: int) -> None:
             process.send_signal(number)
             _, said = process.communicate(timeout=ENDS_WITHIN)
     assert (process.returncode, said) == (130, "set_goal: interrupted before the planner answered\n")
+
+
+def test_a_folder_of_goals_brings_its_budgets(tmp_path: Path) -> None:
+    picture = encode_png(np.zeros((8, 8, 3), np.uint8))
+    write_goals(tmp_path / "both", [PictureGoal("a", picture, 4, "open"), PictureGoal("b", picture, 9)])
+    request = set_goal.make_request(set_goal.parser().parse_args([str(tmp_path / "both")]))
+    assert (list(request.steps), list(request.gripper)) == ([4, 9], ["open", "free"])
+    assert [bytes(image.data) for image in request.images] == [picture, picture]
+    request = set_goal.make_request(set_goal.parser().parse_args([str(tmp_path / "both"), "--steps", "2"]))
+    assert list(request.steps) == [2]
+    write_goals(tmp_path / "one", [PictureGoal("a", picture, 4), PictureGoal("b", picture)])
+    with pytest.raises(ValueError, match="1 of 2 goals have steps"):
+        set_goal.make_request(set_goal.parser().parse_args([str(tmp_path / "one")]))

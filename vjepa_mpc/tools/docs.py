@@ -13,6 +13,7 @@ from pathlib import Path
 from vjepa_mpc.arguments import Parser
 from vjepa_mpc.options import Parameter, Plain, Section, sections
 from vjepa_mpc.ros.calibrate.parameters import CalibrationSettings
+from vjepa_mpc.ros.dashboard.parameters import DashboardSettings
 from vjepa_mpc.ros.franka.parameters import DriverSettings
 from vjepa_mpc.ros.parameters.arguments import FORMER_UNTIL
 from vjepa_mpc.ros.parameters.conversion import spelled
@@ -81,6 +82,7 @@ def documents() -> dict[str, str]:
         ("franka_driver", "", sections(DriverSettings)),
         ("calibrate", "It takes all parameters of `planner_node`, and these.\n", sections(CalibrationSettings)),
         ("recorder", "", sections(RecorderSettings)),
+        ("dashboard", "", sections(DashboardSettings)),
     )
     return {
         "config/planner.yaml": _PLANNER_YAML + "".join(map(_yaml_section, planner)),

@@ -17,6 +17,7 @@ from types import TracebackType
 # having been sourced, and the source tree's ones when working in it.
 MODULES = {
     "calibrate": "vjepa_mpc.ros.calibrate.node",
+    "dashboard": "vjepa_mpc.ros.dashboard.node",
     "franka_driver": "vjepa_mpc.ros.franka.node",
     "planner_node": "vjepa_mpc.ros.planner.node",
     "play": "vjepa_mpc.ros.play.node",

@@ -21,6 +21,7 @@ from sensor_msgs.msg import CompressedImage
 from vjepa_mpc.arguments import COUNT, Parser, local_path, real, whole
 from vjepa_mpc.exit_status import ExitStatus
 from vjepa_mpc.files import WriteError, replacing, require_writable
+from vjepa_mpc.goals.folder import read_goals
 from vjepa_mpc.goals.gripper_intent import GripperIntent
 from vjepa_mpc.images import decode_image, read_image_bytes
 from vjepa_mpc.msg import PlanStatus
@@ -41,7 +42,8 @@ class SignalledError(Exception):
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     result = Parser(prog="set_goal", description=__doc__)
-    result.add_argument("images", nargs="*", help="goal images (PNG, JPEG), one a sub-goal, in order")
+    images = "goal images (PNG, JPEG), one a sub-goal, in order; or one folder with goals.yaml"
+    result.add_argument("images", nargs="*", help=images)
     result.add_argument("--current", action="store_true", help="take the camera's newest image as the goal")
     save = "write the camera's newest image to this PNG file, and set no goal"
     result.add_argument("--save-current", type=local_path, metavar="FILE", help=save)
@@ -89,10 +91,32 @@ def make_request(arguments: argparse.Namespace) -> SetGoal.Request | GetImage.Re
     if arguments.remote:
         request.image_files = arguments.images
         return request
+    if len(arguments.images) == 1 and Path(arguments.images[0]).is_dir():
+        return _folder_request(arguments)
     for path in arguments.images:
         data = read_image_bytes(path)
         decode_image(data, f"image file {path}")  # a bad file is better found here than by the planner
         request.images.append(CompressedImage(format="png" if data[:4] == b"\x89PNG" else "jpeg", data=data))
+    return request
+
+
+def _folder_request(arguments: argparse.Namespace) -> SetGoal.Request:
+    """The request of a folder of goals; --steps and --gripper count more than what stands in it.
+
+    Raises:
+        ValueError: it cannot be used.
+    """
+    goals = read_goals(Path(arguments.images[0]))
+    steps, gripper = arguments.steps, arguments.gripper or [goal.gripper for goal in goals]
+    given = [goal.steps for goal in goals if goal.steps is not None]
+    if not steps and given:
+        if len(given) < len(goals):
+            raise ValueError(
+                f"{arguments.images[0]}: {len(given)} of {len(goals)} goals have steps: give all, or --steps"
+            )
+        steps = given
+    request = SetGoal.Request(steps=steps, gripper=gripper)
+    request.images = [CompressedImage(format=goal.format, data=goal.picture) for goal in goals]
     return request
 
 

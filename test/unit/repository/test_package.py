@@ -22,6 +22,7 @@ WITH_ROS = ("ros", "tools")
 ROS = ("rclpy", "tf2_ros", "launch", "launch_ros", "ament_index_python", "cv_bridge", "rosidl_runtime_py")
 EXECUTABLES = (
     "calibrate",
+    "dashboard",
     "franka_driver",
     "planner_node",
     "play",

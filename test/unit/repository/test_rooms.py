@@ -42,7 +42,18 @@ ROOMS: dict[str, tuple[str, ...]] = {
         *(*SIM, *MODELS, *NUMBERS),
     ),
     "ros": (
-        *("calibration", "loop", "imagination", "controller", *PLANNING, "goals", "motion", *SAFETY, "data"),
+        *(
+            "dashboard",
+            "calibration",
+            "loop",
+            "imagination",
+            "controller",
+            *PLANNING,
+            "goals",
+            "motion",
+            *SAFETY,
+            "data",
+        ),
         *("drivers", *SIM, *MODELS, *NUMBERS),
     ),
     "evaluation": (
@@ -72,6 +83,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "training": ("data", *SIM, *MODELS, *NUMBERS),
     "calibration": ("controller", *PLANNING, *MODELS, *NUMBERS),
     "imagination": (*MODELS, *NUMBERS),
+    "dashboard": ("goals", *NUMBERS),
     "loop": ("controller", *PLANNING, "goals", "motion", *SAFETY, *NUMBERS),
     "controller": (*PLANNING, "goals", *MODELS, *NUMBERS),
     "planning": (*PLANNING[1:], *MODELS, *NUMBERS),

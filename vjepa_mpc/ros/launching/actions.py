@@ -17,7 +17,7 @@ from launch_ros.parameter_descriptions import ParameterValue
 
 from vjepa_mpc.ros.common.launch_watch import environment
 from vjepa_mpc.ros.launching import layers
-from vjepa_mpc.ros.launching.arguments import Argument, misspelt_names, unknown_names
+from vjepa_mpc.ros.launching.arguments import Argument, is_true, misspelt_names, port, unknown_names
 from vjepa_mpc.ros.launching.layers import Layer
 
 SHARE = Path(get_package_share_directory("vjepa_mpc"))
@@ -105,6 +105,20 @@ def node(
             additional_env=environment(os.getpid()),
         ),
     ]
+
+
+def dashboard(value: dict[str, str], planner: str) -> list[Any]:
+    """The operator's page, when it is wanted.
+
+    Args:
+        value: the launch arguments.
+        planner: full name of the planner that it is of.
+    """
+    if not is_true(value["dashboard"]):
+        return []
+    given = {"planner": planner, "port": port(value["dashboard_port"])}
+    name = f"{planner}_dashboard"
+    return node("dashboard", name, name.rsplit("/", 1)[-1], value["namespace"], value["log_level"], (), given)
 
 
 def _name_in_package(file: Path) -> str:

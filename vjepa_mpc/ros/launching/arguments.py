@@ -11,6 +11,7 @@ BOOLEANS = ("true", "false", "True", "False", "1", "0")
 LOG_LEVELS = ("debug", "info", "warn", "error", "fatal")
 # Arguments of `ros2 launch` itself, which every launch file takes.
 RESERVED = ("launch-prefix", "launch-prefix-filter")
+_LAST_PORT = 65535
 NEAR = 0.75  # share of equal letters from which on a name counts as misspelt
 
 
@@ -47,12 +48,16 @@ NAMESPACE = Argument(name="namespace", text="Namespace of all nodes and topics."
 LOG_LEVEL = Argument(name="log_level", text="Least severity that is logged.", default="info", choices=LOG_LEVELS)
 SIM_PARAMS_FILE = Argument(name="sim_params_file", text="Your parameters of the simulated arm, over config/sim.yaml.")
 _SIM_TIME = "Take the time from /clock"
+DASHBOARD = Argument(name="dashboard", text="Serve the operator's page, too.", default="false", choices=BOOLEANS)
+DASHBOARD_PORT = Argument(name="dashboard_port", text="Port of the operator's page on this machine.", default="8080")
 
 SIM_ARGUMENTS = (
     NAMESPACE,
     SIM_PARAMS_FILE,
     _optional("use_sim_time", f"{_SIM_TIME}, which the simulated arm then publishes.", BOOLEANS),
     LOG_LEVEL,
+    DASHBOARD,
+    DASHBOARD_PORT,
 )
 PLAN_ARGUMENTS = (
     Argument(name="sim", text="Start the simulated arm, too.", default="false", choices=BOOLEANS),
@@ -71,6 +76,8 @@ PLAN_ARGUMENTS = (
     Argument(name="calibration", text="Camera calibration: the YAML file that `calibrate` wrote."),
     Argument(name="record", text="Folder for rosbag2 recordings of what the planner hears and says."),
     Argument(name="play", text="Minutes to move at random inside the box instead of planning, to collect data."),
+    DASHBOARD,
+    DASHBOARD_PORT,
     Argument(name="goal_image", text="Goal images to start with: files on this machine, separated by commas."),
     _optional("use_sim_time", f"{_SIM_TIME}, of a bag or a simulator.", BOOLEANS, "use_sim_time"),
     LOG_LEVEL,
@@ -98,6 +105,17 @@ def is_true(text: str) -> bool:
     if text not in ("", *BOOLEANS):
         raise ValueError(f"{text!r} is neither true nor false")
     return text.lower() in ("true", "1")
+
+
+def port(text: str) -> int:
+    """The port that an argument names.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not text.isdecimal() or int(text) > _LAST_PORT:
+        raise ValueError(f"dashboard_port:={text}: give a number from 0 to {_LAST_PORT}; 0 takes a free port")
+    return int(text)
 
 
 def parameters_of(arguments: Iterable[Argument], values: Mapping[str, str]) -> dict[str, Any]:
