@@ -42,11 +42,12 @@ from vjepa_mpc.sim.tasks import TASKS
 from vjepa_mpc.worldmodel import VJEPAWorldModel, WorldModel, bundled_model_path, load_world_model, tune_process
 
 REFERENCE = "paper"
-MOST_ENERGY, MOST_STEPS = 2.0, 10.0  # percent: what is required of the preset `realtime` against the reference
+MOST_ENERGY = 2.0  # percent above the reference's
+MOST_STEPS = {"realtime": 10.0, "fast": 1.5}  # percent of the reference's predictions that a preset may make
 NEAR = 0.05  # metres that count as reached
 # Reaches and picks-and-places in closed loop: few where each action takes 8000 predictions, ten seconds of a core. What
 # `cpu` does with the block is what `vjepa-mpc evaluate` tells.
-EPISODES = {"paper": (4, 1), "notebook": (4, 1), "realtime": (20, 6), "cpu": (20, 0)}
+EPISODES = {"paper": (4, 1), "notebook": (4, 1), "realtime": (20, 6), "cpu": (20, 0), "fast": (20, 6)}
 PART = 5  # problems a job
 
 PUBLISHED = PRESETS[REFERENCE]
@@ -106,7 +107,7 @@ def main() -> ExitStatus:
     """Presets and options on all problems, presets in closed loop as well."""
     parser = common.arguments(__doc__.splitlines()[0])
     parser.add_argument("--problems", type=whole(1, COUNT), default=200, help="planning problems")
-    parser.add_argument("--presets", nargs="+", choices=sorted(PRESETS), default=["paper", "realtime", "cpu"])
+    parser.add_argument("--presets", nargs="+", choices=sorted(PRESETS), default=["paper", "realtime", "cpu", "fast"])
     parser.add_argument("--reference", choices=sorted(PRESETS), default=REFERENCE, help="preset to compare with")
     parser.add_argument("--options", nargs="*", choices=list(OPTIONS), default=list(OPTIONS), help="regret curves")
     parser.add_argument("--changes", action="store_true", help="also the preset realtime with each choice changed")
@@ -272,27 +273,25 @@ def against(plans: Plans, reference: Plans) -> dict[str, Any]:
 
 
 def verdict(rows: Sequence[common.Row]) -> list[str]:
-    """Whether the preset `realtime` is as good as required; nothing where it was not compared with the reference."""
+    """Whether presets are as good as required; nothing about those that were not compared with the reference."""
     found = {row["preset"]: row for row in rows}
-    if not {"realtime", REFERENCE} <= set(found):
-        return []
-    fast, paper = found["realtime"], found[REFERENCE]
-    missed = [
-        f"{what} {fast[what]}"
-        for what, most in (
-            ("energy_vs_reference_percent", MOST_ENERGY),
-            ("share_of_reference_steps_percent", MOST_STEPS),
-        )
-        if fast[what] > most
-    ]
-    missed += [
-        f"{what} {fast[what]} against {paper[what]}"
-        for what in ("success_rate_5cm", "pick_place_rate")
-        if what in fast and what in paper and fast[f"{what}_interval"][1] < paper[what]
-    ]
+    compared = [name for name in MOST_STEPS if {name, REFERENCE} <= set(found)]
     return [
-        f"Required of `realtime`: the energy of `{REFERENCE}` within {MOST_ENERGY:g} % (median) for at most "
-        f"{MOST_STEPS:g} % of its predictions, and no lower success within the interval. {common.met_or_missed(missed)}"
+        f"Required of `{name}`: the energy of `{REFERENCE}` within {MOST_ENERGY:g} % (median) for at most "
+        f"{MOST_STEPS[name]:g} % of its predictions, and no lower success within the interval. "
+        f"{common.met_or_missed(_missed(found[name], found[REFERENCE], MOST_STEPS[name]))}"
+        for name in compared
+    ]
+
+
+def _missed(preset: common.Row, reference: common.Row, most_steps: float) -> list[str]:
+    """What of a preset is worse than required, with the figures."""
+    bounds = {"energy_vs_reference_percent": MOST_ENERGY, "share_of_reference_steps_percent": most_steps}
+    rates = [rate for rate in ("success_rate_5cm", "pick_place_rate") if rate in preset and rate in reference]
+    return [f"{what} {preset[what]}" for what, most in bounds.items() if preset[what] > most] + [
+        f"{rate} {preset[rate]} against {reference[rate]}"
+        for rate in rates
+        if preset[f"{rate}_interval"][1] < reference[rate]
     ]
 
 

@@ -46,9 +46,9 @@ class Sight:
             goals: [N, D] each.
             goal_id: for the message.
         """
-        nothing = _distance(seen, self.nothing)
+        nothing = distance(seen, self.nothing)
         for index, goal in enumerate(goals):
-            if (away := _distance(seen, goal)) > nothing:
+            if (away := distance(seen, goal)) > nothing:
                 logger.warning(
                     "goal %d: picture %d is %.3g away from what the camera shows (L1 of the latents), and a grey "
                     "picture only %.3g: was it taken by this camera, in this light, with its colours in this order?",
@@ -91,6 +91,6 @@ class Sight:
         return rollout.step(action[None])[0].clone()
 
 
-def _distance(first: Tensor, second: Tensor) -> float:
+def distance(first: Tensor, second: Tensor) -> float:
     """Mean absolute difference; waits for the device."""
     return float((first.float() - second.float()).abs().mean())

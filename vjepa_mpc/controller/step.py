@@ -110,6 +110,9 @@ class Step:
             workspace box.
         kept: share of the fall of the energy that the action before promised, and that came true; NaN where nobody
             knows. The loop says so.
+        surprise: mean absolute difference between the latent that this was planned from and what was predicted of it
+            when the action before was planned; NaN where nothing was predicted.
+        surprise_rank: share of the surprises so far that were smaller; NaN where nobody knows. The loop says so.
         time_budget: seconds that the planner was allowed; None for no limit.
         state: where the controller is once this step is committed. Only the controller looks at it.
     """
@@ -131,6 +134,8 @@ class Step:
     action_rotation: np.ndarray | None = None
     clipped: str = ""
     kept: float = math.nan
+    surprise: float = math.nan
+    surprise_rank: float = math.nan
     time_budget: float | None = None
     state: Any = None
 

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from vjepa_mpc.controller.asking import config_for, proposals_for
+from vjepa_mpc.controller.expectation import Begun, Expectation
 from vjepa_mpc.controller.foresight import Foresight
 from vjepa_mpc.controller.gripper import GripperSettings, Hand
 from vjepa_mpc.controller.interface import Controller, CurrentGoal, NoGoalError
@@ -80,7 +81,7 @@ class _State(NamedTuple):
     progress: Progress
     plan: tuple[int, PlanResult] | None
     arm: _Arm
-    context: Tensor | None = None  # [N, D] that was planned from
+    begun: Begun | None = None
 
 
 class VisualMPC(Controller):
@@ -126,6 +127,7 @@ class VisualMPC(Controller):
     ) -> None:
         check_world_model(world_model)
         self._sight = Sight(world_model, crop)
+        self._expectation = Expectation(self._sight)
         self._gripper = gripper or GripperSettings()
         self._lock = threading.Lock()  # guards the next two attributes, which any thread may replace
         self._planner_config = planner_config
@@ -242,7 +244,9 @@ class VisualMPC(Controller):
             context = self._sight.at_origin(latent, observation, rotation)
             plan = self._planners.plan(config, context, question, keep_candidates=self.keep_candidates)
             step = self._follow(run, progress, plan, rotation, observation.origin)
-            step = replace(step, question=question, state=step.state._replace(context=context))
+            begun = Begun(context, question.origin, plan.actions[0])
+            surprise = self._expectation.surprise(run.goal_id, context)
+            step = replace(step, question=question, surprise=surprise, state=step.state._replace(begun=begun))
         superseded = not self._is_current(run)
         return replace(
             step,
@@ -260,14 +264,12 @@ class VisualMPC(Controller):
             return
         state: _State = step.state
         state.run.progress, state.run.plan, self._arm = state.progress, state.plan, state.arm
+        self._expectation.begin(step.goal_id, state.begun)
 
     def foresee(self, step: Step) -> Foresight | None:
         """What is expected after a step's first action, as the plan has it; None for a step that was not planned."""
         state: _State = step.state
-        if state.context is None or step.plan is None or step.question is None:
-            return None
-        expected = self._sight.after(state.context, step.question.origin, step.plan.actions[0])
-        return Foresight(seen=state.context, expected=expected)
+        return None if state.begun is None else self._expectation.foresee(state.begun)
 
     def restart(self) -> None:
         """Start from the measured pose again, e.g. after a pause in which the arm was moved.
@@ -276,6 +278,7 @@ class VisualMPC(Controller):
         stays: forgetting it would let go of what is grasped.
         """
         self._arm = replace(self._arm, orientation=None)
+        self._expectation.forget()
         with suppress(NoGoalError):
             self._goal.get().plan = None
 

@@ -24,6 +24,7 @@ from vjepa_mpc.dashboard.scene import Scene
 from vjepa_mpc.dashboard.seen import Seen
 from vjepa_mpc.dashboard.sliders import Sliders
 from vjepa_mpc.dashboard.style import HOLD_MARKER, ROW_MARKER, STYLE
+from vjepa_mpc.dashboard.timeline import Timeline
 from vjepa_mpc.extras import install_hint
 
 logger = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ _ANSWERS = 4  # that stay to be read
 _LEFT, _RIGHT = 660, 350  # pixels
 _PLOT = 165  # pixels of height
 _END_SECONDS = 3.0
+_TIME_STEP = 0.05  # seconds of a recording
 
 
 class MissingViserError(RuntimeError):
@@ -48,14 +50,24 @@ class Page:
         title: of the page.
         folder: where sequences of goals are saved.
         rate: how often the page follows what is seen, per second.
+        timeline: of a recording; None for a running planner.
 
     Raises:
         MissingViserError: viser is not installed.
     """
 
-    def __init__(self, seen: Seen, history: History, commands: Commands, title: str, folder: Path, rate: float) -> None:
+    def __init__(
+        self,
+        seen: Seen,
+        history: History,
+        commands: Commands,
+        title: str,
+        folder: Path,
+        rate: float,
+        timeline: Timeline | None = None,
+    ) -> None:
         self._seen, self._history, self._commands = seen, history, commands
-        self._period = 1.0 / rate
+        self._period, self._timeline = 1.0 / rate, timeline
         self._said: deque[tuple[bool, str]] = deque(maxlen=_ANSWERS)
         self._saying = threading.Lock()
         self._plotted: object = None
@@ -112,16 +124,8 @@ class Page:
 
     def _build_controls(self, gui: Any, folder: Path) -> None:
         gui.add_html(STYLE + HOLD_MARKER)
-        self._button("HOLD", self._commands.hold, "red")
-        self._button("Release HOLD", self._commands.release, "gray")
-        self._button("Start these goals", self._start, "green")
-        gui.add_html(ROW_MARKER)
-        for label, act in (
-            ("Pause", self._commands.pause),
-            ("Resume", self._commands.resume),
-            ("Clear goal", self._commands.clear),
-        ):
-            self._button(label, act)
+        if self._timeline is None:
+            self._build_orders(gui)
         self._answers = gui.add_html(words.answers(()))
         tabs = gui.add_tab_group()
         with tabs.add_tab("Goals"):
@@ -136,8 +140,22 @@ class Page:
                 "every candidate", False, hint="Not the best only. With CUDA graphs plans take longer meanwhile."
             )
 
+    def _build_orders(self, gui: Any) -> None:
+        self._button("HOLD", self._commands.hold, "red")
+        self._button("Release HOLD", self._commands.release, "gray")
+        self._button("Start these goals", self._start, "green")
+        gui.add_html(ROW_MARKER)
+        for label, act in (
+            ("Pause", self._commands.pause),
+            ("Resume", self._commands.resume),
+            ("Clear goal", self._commands.clear),
+        ):
+            self._button(label, act)
+
     def _build_view(self, gui: Any) -> None:
         self._banner = gui.add_html("")
+        if self._timeline is not None:
+            self._build_time(gui, self._timeline)
         self._strip = gui.add_image(strip.compose(strip.tiles(self._seen, False, time.monotonic())), jpeg_quality=85)
         self._figures = gui.add_html("")
         empty = np.zeros(1)
@@ -165,6 +183,12 @@ class Page:
             title="hand, cm from where the goal began; over seconds",
         )
 
+    def _build_time(self, gui: Any, timeline: Timeline) -> None:
+        last = max(_TIME_STEP, round(timeline.seconds, 2))
+        self._time = gui.add_slider("time [s]", min=0.0, max=last, step=_TIME_STEP, initial_value=0.0)
+        self._time.on_update(lambda _: timeline.show(self._time.value))
+        self._playing = gui.add_checkbox("play", False)
+
     def _button(self, label: str, act: Callable[[Answer], None], colour: str | None = None) -> None:
         self._server.gui.add_button(label, color=colour).on_click(lambda _: act(self.say))
 
@@ -182,6 +206,7 @@ class Page:
             if not self.viewers:
                 continue
             try:
+                self._go_on()
                 self._refresh(time.monotonic())
             except Exception as error:  # a page that stands still would look as if all were well
                 self._tell(error)
@@ -192,6 +217,14 @@ class Page:
             self._failures.add(text)
             logger.exception("a part of the page cannot be shown")
             self.say(False, f"a part of the page cannot be shown: {text}")
+
+    def _go_on(self) -> None:
+        """The recording's time passes while it is played."""
+        if self._timeline is None or not self._playing.value:
+            return
+        at = self._time.value + self._period
+        self._playing.value = at < self._timeline.seconds
+        self._time.value = min(at, self._time.max)
 
     def _refresh(self, now: float) -> None:
         seen = self._seen

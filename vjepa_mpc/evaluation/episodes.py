@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -60,7 +61,8 @@ def policy_runner(sim: FrankaSim, policy: Policy, looks: EpisodeLooks | None = N
             if command.seconds is not None:
                 replans.append(command.seconds)
         endings = tuple(end.by for end in policy.ended)
-        return _record(sim, task, episode, start_distance, steps, tuple(replans), endings)
+        record = _record(sim, task, episode, start_distance, steps)
+        return replace(record, replan_seconds=tuple(replans), endings=endings, held_by=tuple(policy.held_by))
 
     return run
 
@@ -87,8 +89,6 @@ def _record(
     episode: int,
     start_distance: float,
     steps: int | None,
-    replans: tuple[float, ...] = (),
-    endings: tuple[str, ...] = (),
 ) -> EpisodeRecord:
     outcome = task.outcome(sim)
     return EpisodeRecord(
@@ -98,8 +98,6 @@ def _record(
         final_distance=outcome.distance,
         final_closedness=outcome.closedness,
         steps=steps,
-        replan_seconds=replans,
-        endings=endings,
     )
 
 

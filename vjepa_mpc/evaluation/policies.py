@@ -17,6 +17,7 @@ from vjepa_mpc.goals.endings.plateau import Plateau
 from vjepa_mpc.goals.progress import EndedSubGoal
 from vjepa_mpc.goals.sub_goal import SubGoal
 from vjepa_mpc.planning import CEMConfig
+from vjepa_mpc.safety.guards.progress import ProgressGuard
 from vjepa_mpc.sim import FrankaSim
 from vjepa_mpc.sim.tasks import TaskGoal
 from vjepa_mpc.worldmodel import WorldModel
@@ -36,6 +37,11 @@ class Policy(Protocol):
     @property
     def ended(self) -> Sequence[EndedSubGoal]:
         """How the sub-goals of the present episode ended so far; none for a policy that has no sub-goals."""
+        ...
+
+    @property
+    def held_by(self) -> Sequence[str]:
+        """Reasons for which the planner node would have held the arm in the present episode so far."""
         ...
 
     def begin(self, goals: Sequence[TaskGoal], seed: int) -> None:
@@ -58,6 +64,8 @@ holds or has let go, and above 0.025 elsewhere (seed 311); the plateau is for pi
 class VisualPolicy:
     """The product: goal images, camera images and measured poses, nothing else.
 
+    What the guard of the node finds wrong with a plan is noted, and the plan is carried out all the same.
+
     Args:
         world_model: sees and predicts.
         config: of the planner.
@@ -76,6 +84,8 @@ class VisualPolicy:
         self._rotation = action_rotation
         self._mpc = VisualMPC(world_model, config)
         self.ended: Sequence[EndedSubGoal] = ()
+        self._guard = ProgressGuard(ProgressGuard.Options())
+        self.held_by: tuple[str, ...] = ()
 
     def begin(self, goals: Sequence[TaskGoal], seed: int) -> None:
         """Encode the goal images, so that every `act` costs one image and one plan."""
@@ -84,7 +94,8 @@ class VisualPolicy:
             [SubGoal(image=goal.image, endings=(*self._endings, Budget(steps=goal.steps))) for goal in goals]
         )
         self._mpc.prepare()
-        self.ended = ()
+        self._guard = ProgressGuard(ProgressGuard.Options())
+        self.ended, self.held_by = (), ()
 
     def act(self, sim: FrankaSim) -> Command | None:
         """Look, encode, plan."""
@@ -92,6 +103,10 @@ class VisualPolicy:
         self.ended = step.ended
         if step.finished:
             return None
+        found = self._guard.look(step)
+        if found is not None:
+            self.held_by = (*self.held_by, found.reason.name)
+        self._guard.accepted(step)
         return Command(target=step.target_pose, seconds=step.encode_seconds + step.plan_seconds)
 
 
@@ -99,6 +114,7 @@ class NoMotion:
     """Holds the start pose for as many steps as the goals allow."""
 
     ended: Sequence[EndedSubGoal] = ()
+    held_by: Sequence[str] = ()
 
     def begin(self, goals: Sequence[TaskGoal], seed: int) -> None:
         """Count the steps."""
@@ -114,6 +130,7 @@ class RandomActions:
     """Uniform actions in the planner's box, the gripper opened or closed at random."""
 
     ended: Sequence[EndedSubGoal] = ()
+    held_by: Sequence[str] = ()
 
     def __init__(self, maxnorm: float) -> None:
         self._maxnorm = maxnorm

@@ -24,6 +24,7 @@ class EpisodeRecord:
         steps: actions taken; None where they were not counted (the oracle).
         replan_seconds: time from image to action, one entry an action; empty for the baselines.
         endings: what ended each sub-goal, such as BUDGET; empty for the baselines.
+        held_by: reasons for which the planner node would have held the arm, such as NO_PROGRESS, one entry a step.
     """
 
     episode: int
@@ -34,6 +35,7 @@ class EpisodeRecord:
     steps: int | None
     replan_seconds: tuple[float, ...] = ()
     endings: tuple[str, ...] = ()
+    held_by: tuple[str, ...] = ()
 
 
 def summarise(records: Sequence[EpisodeRecord]) -> dict[str, Any]:
@@ -59,6 +61,7 @@ def summarise(records: Sequence[EpisodeRecord]) -> dict[str, Any]:
         "mean_steps": float(np.mean(steps)) if steps else None,
         "replan_seconds_median": float(np.median(replans)) if replans else None,
         "endings": {name: endings.count(name) for name in sorted(set(endings))},
+        "episodes_held": sum(bool(record.held_by) for record in records),
         "intervals_95": {
             "success_rate": rate_interval(successes),
             "median_final_distance_m": list(median_interval(finals)),
@@ -90,7 +93,17 @@ def table(task: str, summaries: Mapping[str, Mapping[str, Any]], episodes: int, 
     lines = [_line(row, widths) for row in rows]
     ran = f"{episodes} episodes{', interrupted' if partial else ''}"
     title = f"{task}: {ran}; distance ({TASKS.part(task).distance_means}) in cm, final"
-    return "\n".join([title, lines[0], "-" * len(lines[0]), *lines[1:]])
+    return "\n".join([title, lines[0], "-" * len(lines[0]), *lines[1:], *_holds(summaries)])
+
+
+def _holds(summaries: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """A line for each row whose plans the planner node's guard would have looked at."""
+    return [
+        f"{name}: the planner node would have held the arm in {summary['episodes_held']} of {summary['episodes']} "
+        "episodes (GOAL_NOT_SEEN, NO_PROGRESS)"
+        for name, summary in summaries.items()
+        if summary["replan_seconds_median"] is not None
+    ]
 
 
 def _row(name: str, summary: Mapping[str, Any]) -> tuple[str, ...]:

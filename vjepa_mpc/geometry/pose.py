@@ -4,16 +4,20 @@ A pose is [x, y, z, rx, ry, rz, g]: metres and extrinsic xyz Euler radians in th
 0 (open) to 1 (closed). An action is what leads from one pose to the next. Arrays are float64, the planner's tensors
 float32. Source: upstream
 ``notebooks/utils/mpc_utils.py`` (``compute_new_pose``, ``poses_to_diff``), here batched and on the tensors' device.
+PyTorch is imported where it is used, as in :mod:`vjepa_mpc.geometry.rotation`.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import torch
 from scipy.spatial.transform import Rotation
-from torch import Tensor
 
 from vjepa_mpc.geometry.rotation import continue_branch, euler_to_matrix, matrix_to_euler, unflipped_euler
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 POSE_DIM = 7
 
@@ -30,6 +34,8 @@ def integrate_pose(pose: Tensor, action: Tensor) -> Tensor:
     Args and result: [..., 7] tensors (x, y, z in metres, radians, closedness; robot base frame; see the module) on any
     device; the arithmetic is float64 (Euler angles near a pole need it), the result has the pose's dtype.
     """
+    import torch
+
     start, step = pose.double(), action.double()
     position = start[..., :3] + step[..., :3]
     euler = matrix_to_euler(euler_to_matrix(step[..., 3:6]) @ euler_to_matrix(start[..., 3:6]))
@@ -42,6 +48,8 @@ def pose_difference(start: Tensor, end: Tensor) -> Tensor:
 
     Args and result: [..., 7] tensors (metres, radians, closedness; see the module) on any device.
     """
+    import torch
+
     first, second = start.double(), end.double()
     turn = euler_to_matrix(second[..., 3:6]) @ euler_to_matrix(first[..., 3:6]).mT
     position, closedness = second[..., :3] - first[..., :3], second[..., 6:] - first[..., 6:]
@@ -50,6 +58,8 @@ def pose_difference(start: Tensor, end: Tensor) -> Tensor:
 
 def next_pose(pose: Tensor, action: Tensor) -> Tensor:
     """:func:`integrate_pose` with the Euler angles in the branch of the pose that they come from; [..., 7] each."""
+    import torch
+
     moved = integrate_pose(pose, action)
     return torch.cat([moved[..., :3], continue_branch(moved[..., 3:6], pose[..., 3:6]), moved[..., 6:]], dim=-1)
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from scipy.stats import spearmanr
 from torch import Tensor
 
 from vjepa_mpc.options import check_options, option
@@ -195,6 +194,8 @@ def _compare(
     scene: Scene,
     seed: int,
 ) -> Agreement:
+    from scipy.stats import spearmanr  # a second to import, which every node would pay for those that quantise
+
     candidates = _candidates(config, reference, seed)
     energies = [candidate_energies(model, config, scene, candidates, objective) for model in (reference, other)]
     elites = [set(found.argsort()[: config.topk].tolist()) for found in energies]

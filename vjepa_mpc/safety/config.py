@@ -9,11 +9,12 @@ from vjepa_mpc.options import option
 from vjepa_mpc.safety.guards.following import FollowingGuard
 from vjepa_mpc.safety.guards.gripper import GripperGuard
 from vjepa_mpc.safety.guards.image import ImageGuard
-from vjepa_mpc.safety.guards.interface import InputGuard
+from vjepa_mpc.safety.guards.interface import InputGuard, StepGuard
 from vjepa_mpc.safety.guards.permission import PermissionGuard
 from vjepa_mpc.safety.guards.plan import PlanGuard
 from vjepa_mpc.safety.guards.pose import PoseGuard
 from vjepa_mpc.safety.guards.progress import ProgressGuard
+from vjepa_mpc.safety.guards.surprise import SurpriseGuard
 
 INPUT_GUARDS: tuple[type[InputGuard[Any]], ...] = (PermissionGuard, GripperGuard, PoseGuard, ImageGuard)
 """In the order in which they are asked; the first one that finds something wrong gives the reason.
@@ -23,11 +24,15 @@ closedness, and the pose before the image, whose changes are compared with the a
 named in the opposite order: image first.
 """
 
+STEP_GUARDS: tuple[type[StepGuard], ...] = (ProgressGuard, SurpriseGuard)
+"""In the order in which they are asked."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SupervisorConfig(
     PlanGuard.Options,
     ProgressGuard.Options,
+    SurpriseGuard.Options,
     FollowingGuard.Options,
     GripperGuard.Options,
     PoseGuard.Options,

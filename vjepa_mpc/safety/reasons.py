@@ -141,6 +141,13 @@ class Reason(Enum):
         "follows; then set a goal, or call ~/resume for another attempt.",
     )
 
+    SURPRISE = (
+        Effect.HOLDS,
+        "the camera shows something else than was predicted",
+        "See what has changed in the scene. The arm goes on when a picture is as it was predicted, or after ~/resume; "
+        "or raise surprise_quantile.",
+    )
+
     POSE_JUMPED = (
         Effect.FAULTS,
         "the pose jumped",

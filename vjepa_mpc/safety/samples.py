@@ -149,6 +149,10 @@ class PlannedStep(Protocol):
         """Of the picture that it was planned from, to the sub-goal's."""
 
     @property
+    def surprise(self) -> float:
+        """How far that picture is from what was predicted after the step before; NaN where nothing was."""
+
+    @property
     def outlook(self) -> PlanOutlook | None:
         """What the actions promise; None where nobody knows."""
 

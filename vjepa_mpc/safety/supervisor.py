@@ -6,21 +6,22 @@ state, a reason with words, and what may be done.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from vjepa_mpc.geometry.cartesian import CartesianPose
 from vjepa_mpc.geometry.setpoint import Setpoint
-from vjepa_mpc.safety.config import INPUT_GUARDS, SupervisorConfig
+from vjepa_mpc.safety.config import INPUT_GUARDS, STEP_GUARDS, SupervisorConfig
 from vjepa_mpc.safety.guards.clock import ClockGuard
 from vjepa_mpc.safety.guards.following import FollowingGuard
-from vjepa_mpc.safety.guards.interface import InputGuard, Scene
+from vjepa_mpc.safety.guards.interface import InputGuard, Scene, StepGuard
 from vjepa_mpc.safety.guards.plan import PlanGuard
-from vjepa_mpc.safety.guards.progress import ProgressGuard
+from vjepa_mpc.safety.guards.surprise import SurpriseGuard
 from vjepa_mpc.safety.guards.violation import Violation
 from vjepa_mpc.safety.reasons import Effect, Reason, State
-from vjepa_mpc.safety.samples import Now, PoseSample, Proposal
+from vjepa_mpc.safety.samples import Now, PlannedStep, PoseSample, Proposal
 
 __all__ = ["Decision", "Supervisor", "SupervisorConfig"]
 
@@ -61,7 +62,8 @@ class _Guards:
     def __init__(self, config: SupervisorConfig, *, engaged: bool) -> None:
         self.scene = Scene(engaged=engaged)
         self.clock, self.plan = ClockGuard(), PlanGuard(config)
-        self.following, self.progress = FollowingGuard(config), ProgressGuard(config)
+        self.following = FollowingGuard(config)
+        self.steps = tuple(guard(config) for guard in STEP_GUARDS)  # asked in this order
         self.inputs: dict[type, InputGuard[Any]] = {
             guard.kind: guard(config, self.scene)
             for guard in INPUT_GUARDS  # asked in this order
@@ -108,7 +110,8 @@ class Supervisor:
         if self._config is None or self._guards is None:
             return
         self._config = config
-        self._guards.progress.change(config)
+        for guard in self._guards.steps:
+            guard.change(config)
 
     def cleanup(self) -> None:
         """Forget configuration and goal."""
@@ -143,16 +146,22 @@ class Supervisor:
         self._executing = False
         self._planning_since = None
         if self._guards is not None:
-            self._guards.progress.interrupted()
+            for guard in self._guards.steps:
+                guard.interrupted()
 
     # -- orders -----------------------------------------------------------------------------------------------------
 
     def set_goal(self, goal_id: int) -> None:
         """Pursue a goal instead of the one before."""
         self._goal_id, self._finished = goal_id, None
-        if self._guards is not None:
-            self._guards.progress.forget()
+        self._forget_steps()
         self._interrupt()
+
+    def _forget_steps(self) -> None:
+        """What was proposed before does not count any more."""
+        if self._guards is not None:
+            for guard in self._guards.steps:
+                guard.forget()
 
     def clear_goal(self) -> None:
         """Have no goal."""
@@ -180,7 +189,7 @@ class Supervisor:
             for guard in self._guards.inputs.values():
                 guard.incident()  # what happened before does not count any more
             self._guards.plan.misses = 0
-            self._guards.progress.forget()
+        self._forget_steps()
         self._interrupt()
         self._wrong_at = now.steady
         return ended
@@ -227,11 +236,12 @@ class Supervisor:
             return False
         if plan.epoch != self._epoch or plan.step.goal_id != self._goal_id:
             return False
-        violation = guards.plan.check(plan, guards.scene.pose, now) or guards.progress.look(plan.step)
+        violation = guards.plan.check(plan, guards.scene.pose, now) or _first(guards.steps, plan.step)
         if violation is not None:
             self._stop_for(violation, now)
             return False
-        guards.progress.accepted(plan.step)
+        for guard in guards.steps:
+            guard.accepted(plan.step)
         self._executing = True
         self._planning_since = None
         return True
@@ -240,9 +250,14 @@ class Supervisor:
         """Look at a plan that is not due yet, or not at all: one that no waiting makes usable stops the arm at once."""
         if self._guards is None or plan.epoch != self._epoch or plan.step.goal_id != self._goal_id:
             return
-        violation = self._guards.plan.unusable(plan.step) or self._guards.progress.look(plan.step)
+        violation = self._guards.plan.unusable(plan.step) or _first(self._guards.steps, plan.step)
         if violation is not None:
             self._stop_for(violation, now)
+
+    def surprise_rank(self, step: PlannedStep) -> float:
+        """Share of the surprises since the activation that were smaller than this step's; NaN where nobody knows."""
+        steps = () if self._guards is None else self._guards.steps
+        return next((guard.rank(step.surprise) for guard in steps if isinstance(guard, SurpriseGuard)), math.nan)
 
     def motion_done(self) -> None:
         """The accepted plan was carried out; the next one is due."""
@@ -283,7 +298,7 @@ class Supervisor:
             reason=reason,
             message="" if reason is Reason.NONE else why.message,
             may_plan=engaged,
-            may_review=state is State.HOLDING and reason in ProgressGuard.reasons,
+            may_review=state is State.HOLDING and any(reason in guard.reasons for guard in STEP_GUARDS),
             may_move=state is State.EXECUTING,
             engaged=engaged,
             epoch=self._epoch,
@@ -314,7 +329,7 @@ class Supervisor:
             guards.clock.check(now)
             or self._objection()
             or _first_wrong(guards.inputs.values(), now)
-            or guards.progress.violation
+            or next((guard.violation for guard in guards.steps if guard.violation is not None), None)
         )
 
     def _objection(self) -> Violation | None:
@@ -372,6 +387,12 @@ class Supervisor:
         violation = self._guards.inputs[PoseSample].check(now)
         trusted = violation is None or violation.reason is Reason.POSE_OUTSIDE_WORKSPACE
         return self._guards.scene.pose if trusted else None
+
+
+def _first(guards: Iterable[StepGuard], step: PlannedStep) -> Violation | None:
+    """What the first guard has against a step; all of them look at it."""
+    found = [guard.look(step) for guard in guards]
+    return next((violation for violation in found if violation is not None), None)
 
 
 def _first_wrong(guards: Iterable[InputGuard[Any]], now: Now) -> Violation | None:

@@ -29,6 +29,8 @@ class DataConfig:
         seed: first word of the entropy that every episode's generator is seeded with.
         shard_episodes: episodes in one file (the unit of generation, progress and resuming).
         processes: simulator processes used for the generation.
+        look_share: share of the episodes that are seen in a look of their own: another camera, light, colours,
+            textures, block size, other objects (`vjepa_mpc.sim.look.LookRanges`); the others are seen as usual.
     """
 
     episodes: int = 3200
@@ -36,12 +38,14 @@ class DataConfig:
     seed: int = 0
     shard_episodes: int = 64
     processes: int = 2
+    look_share: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("episodes", "validation_episodes", "shard_episodes", "processes"):
             value = getattr(self, name)
             _require(value >= 1, f"data.{name}={value}: it must be at least 1")
         _require(0 <= self.seed <= SEED, f"data.seed={self.seed}: it must lie in 0..{SEED}")
+        _require(0.0 <= self.look_share <= 1.0, f"data.look_share={self.look_share}: it must lie in 0..1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +60,8 @@ class LossConfig:
         label: regression of pose, gripper and block from all tokens, from latent and from prediction.
         gripper: how much more the gripper's entry counts in the two regressions than each of the other six.
         local: the same regression from each token alone.
-        keypoints: place of fingers and block in the picture, from latent and from prediction.
+        keypoints: place of fingers and block in the picture, from latent and from prediction; it is computed for the
+            usual camera, so it has to be 0 for data with looks.
         appearance: low-resolution colours of each patch from its own token.
         metric: latent L1 distance = metric_scale * (position + gripper + block distance), pairs of latents.
         metric_prediction: the same between predictions and latents (what the planner evaluates).
@@ -168,6 +173,8 @@ class TrainConfig:
         seed: of weights and batches.
         threads: CPU threads.
         validate_every, checkpoint_every: periods in steps.
+        start: checkpoint of a model of the same architecture that the weights begin with: a file, or "bundled" for
+            the one that ships with the package; "" for random weights.
     """
 
     model: Mapping[str, Any]
@@ -176,6 +183,7 @@ class TrainConfig:
     threads: int = 1
     validate_every: int = 100
     checkpoint_every: int = 200
+    start: str = ""
     data: DataConfig = field(default_factory=DataConfig)
     batch: BatchConfig = field(default_factory=BatchConfig)
 
@@ -186,6 +194,12 @@ class TrainConfig:
             _require(value >= 1, f"{name}={value}: it must be at least 1")
         _require(0 <= self.seed <= SEED, f"seed={self.seed}: it must lie in 0..{SEED}")
         _require(self.threads <= MOST_THREADS, f"threads={self.threads}: it must be at most {MOST_THREADS}")
+        keypoints = max(stage.loss.keypoints for stage in self.stages)
+        _require(
+            self.data.look_share == 0.0 or keypoints == 0.0,
+            f"loss.keypoints={keypoints} with data.look_share={self.data.look_share}: keypoints are where the usual "
+            "camera sees them; set it to 0 in all stages",
+        )
 
     @property
     def steps(self) -> int:

@@ -1,7 +1,7 @@
 """Where the data of a training come from: ``data.json`` in their folder, checked before anything is trained on them.
 
-The simulator's say ``{"origin": "simulator", "seed": 0, "shard_episodes": 64, "image_size": 128}``. Data of one's own
-say what they are in a few words, as in ``{"origin": "our arm, May 2026"}``; they are never added to.
+The simulator's say ``{"origin": "simulator", "seed": 0, "shard_episodes": 64, "image_size": 128, "look_share": 0.0}``.
+Data of one's own say what they are in a few words, as in ``{"origin": "our arm, May 2026"}``; they are never added to.
 """
 
 from __future__ import annotations
@@ -25,12 +25,14 @@ class Origin:
     Attributes:
         origin: "simulator", or in the words of who recorded them.
         seed, shard_episodes, image_size: the simulator's settings; None for other data.
+        look_share: the share of the simulator's episodes that are seen in a look of their own.
     """
 
     origin: str
     seed: int | None = None
     shard_episodes: int | None = None
     image_size: int | None = None
+    look_share: float = 0.0
 
     @property
     def simulated(self) -> bool:
@@ -38,7 +40,10 @@ class Origin:
         return self.origin == SIMULATOR
 
     def __str__(self) -> str:
-        return f"from the simulator, seed {self.seed}" if self.simulated else f"not simulated: {self.origin}"
+        if not self.simulated:
+            return f"not simulated: {self.origin}"
+        looks = f", {100 * self.look_share:g} % in looks of their own" if self.look_share else ""
+        return f"from the simulator, seed {self.seed}{looks}"
 
 
 def open_folder(folder: Path, config: DataConfig, image_size: int, shards: tuple[int, int]) -> Origin:
@@ -54,7 +59,13 @@ def open_folder(folder: Path, config: DataConfig, image_size: int, shards: tuple
         ValueError: the data are of other settings, of an origin that nobody has written down, or too few to go on with.
         OSError: the folder cannot be made.
     """
-    wanted = Origin(origin=SIMULATOR, seed=config.seed, shard_episodes=config.shard_episodes, image_size=image_size)
+    wanted = Origin(
+        origin=SIMULATOR,
+        seed=config.seed,
+        shard_episodes=config.shard_episodes,
+        image_size=image_size,
+        look_share=config.look_share,
+    )
     file, present = folder / ORIGIN_FILE, present_shards(folder)
     if not file.is_file():
         if present:

@@ -18,7 +18,7 @@ from vjepa_mpc.training.dataset import present_shards, remove_partial, shard_fol
 TRAINING_ENTROPY = 0x7EA1
 _LOOK_PERIOD = 0.5  # seconds between looks whether the run is to end
 
-Task = tuple[Path, int, int, int, int]
+Task = tuple[Path, int, DataConfig, int]
 
 
 def shard_counts(config: DataConfig) -> tuple[int, int]:
@@ -34,13 +34,14 @@ def episode_seeds(seed: int, first: int, count: int) -> list[list[int]]:
 
 
 def _generate_shard(task: Task) -> int:
-    folder, index, seed, episodes, image_size = task
+    folder, index, config, image_size = task
     # The software renderer would start a thread a core in every process.
     os.environ.setdefault("LP_NUM_THREADS", "1")
     from vjepa_mpc.sim.episodes.recording import EpisodeConfig, generate_episodes
 
-    config = EpisodeConfig(image_size=image_size)
-    arrays = generate_episodes(config, episode_seeds(seed, index * episodes, episodes))
+    episodes = config.shard_episodes
+    seeds = episode_seeds(config.seed, index * episodes, episodes)
+    arrays = generate_episodes(EpisodeConfig(image_size=image_size, look_share=config.look_share), seeds)
     write_shard(shard_folder(folder, index), *arrays)
     return index
 
@@ -71,7 +72,7 @@ def generate_missing(
     missing = sorted(set(range(total)) - set(present_shards(folder)))
     if not missing:
         return True
-    tasks = [(folder, index, config.seed, config.shard_episodes, image_size) for index in missing]
+    tasks = [(folder, index, config, image_size) for index in missing]
     done = 0
     report(total - len(missing), total)
     try:

@@ -46,6 +46,11 @@ class Normaliser:
         shift = bias.double() - folded @ self.mean.double()
         return folded.float(), shift.float()
 
+    def unfold(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+        """The way back: weights of a Linear that takes normalised values, from those of one that takes raw values."""
+        raw, std = weight.double(), self.std.double()
+        return (raw * std).float(), (bias.double() + raw @ self.mean.double()).float()
+
 
 def fit_normaliser(values: np.ndarray, std_floor: tuple[float, ...], *, centre: bool) -> Normaliser:
     """Normaliser for `values [K, 7]`; actions are not centred, so that "no motion" stays zero."""

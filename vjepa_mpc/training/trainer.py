@@ -23,12 +23,14 @@ from vjepa_mpc.training.dataset import Clips, EpisodeDataset
 from vjepa_mpc.training.keypoints import KeypointHead
 from vjepa_mpc.training.labels import LabelHeads, foreground_weights, frame_labels, patch_colours
 from vjepa_mpc.training.normalisation import ACTION_STD_FLOOR, STATE_STD_FLOOR, Normaliser, fit_normaliser
+from vjepa_mpc.worldmodel.checkpoint import bundled_model_path, read_checkpoint
 from vjepa_mpc.worldmodel.preprocess import preprocess_batch
 from vjepa_mpc.worldmodel.vjepa.config import ModelConfig
 from vjepa_mpc.worldmodel.vjepa.encoder import Encoder
 from vjepa_mpc.worldmodel.vjepa.layers import layer_norm_features
 from vjepa_mpc.worldmodel.vjepa.predictor import Predictor
 
+BUNDLED = "bundled"  # the model to start from that ships with the package
 _BEGIN_AGAIN = "give the recipe and the data that the run began with, another --out, or --fresh to begin again"
 
 
@@ -91,10 +93,33 @@ class Trainer:
                 torch.from_numpy(np.maximum(labels.std(axis=0), 0.01)),
             )
             self.networks = Networks(self.model, heads)
+        if config.start:
+            self._begin_with(bundled_model_path() if config.start == BUNDLED else Path(config.start).expanduser())
         self.averaged = copy.deepcopy(self.networks).requires_grad_(False)
         self.background = self._background()
         self.step_number = 0
         self.optimiser = self._make_optimiser()
+
+    def _begin_with(self, path: Path) -> None:
+        """Take encoder and predictor from a checkpoint, which takes raw actions and states.
+
+        Raises:
+            CheckpointError: the file cannot be used.
+            ValueError: it is of another architecture.
+        """
+        config, encoder, predictor = read_checkpoint(path)
+        if config != self.model:
+            raise ValueError(f"start={path} is a model of {config}, and the recipe's is {self.model}: give one like it")
+        raw = {key: value.float() for key, value in predictor.items()}
+        for name, normaliser in self._normalisers().items():
+            weight, bias = normaliser.unfold(raw[f"{name}.weight"], raw[f"{name}.bias"])
+            raw |= {f"{name}.weight": weight, f"{name}.bias": bias}
+        self.networks.encoder.load_state_dict({key: value.float() for key, value in encoder.items()})
+        self.networks.predictor.load_state_dict(raw)
+
+    def _normalisers(self) -> dict[str, Normaliser]:
+        """By the predictor's layer that reads the values."""
+        return {"action_encoder": self.normalise_actions, "state_encoder": self.normalise_states}
 
     def _make_optimiser(self) -> torch.optim.Optimizer:
         stage, _ = self.config.stage_at(self.step_number)
@@ -222,11 +247,7 @@ class Trainer:
         """State dicts of the averaged encoder and predictor, normalisation folded in (metres, radians, 0..1)."""
         encoder = {key: value.clone() for key, value in self.averaged.encoder.state_dict().items()}
         predictor = {key: value.clone() for key, value in self.averaged.predictor.state_dict().items()}
-        folds: dict[str, Normaliser] = {
-            "action_encoder": self.normalise_actions,
-            "state_encoder": self.normalise_states,
-        }
-        for name, normaliser in folds.items():
+        for name, normaliser in self._normalisers().items():
             weight, bias = normaliser.fold(predictor[f"{name}.weight"], predictor[f"{name}.bias"])
             predictor[f"{name}.weight"], predictor[f"{name}.bias"] = weight, bias
         return encoder, predictor

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 
 from rclpy.logging import get_logger
 
-from vjepa_mpc.ros.common.process import RosLogHandler
+from vjepa_mpc.ros.common.process import RosLogHandler, wait_until
 
 pytestmark = pytest.mark.ros
 
@@ -66,3 +67,16 @@ def test_signals_that_come_in_a_burst_end_a_node_in_order(work: str) -> None:
             assert node.wait(30.0) == 0, node.stderr and node.stderr.read()
         finally:
             node.kill()
+
+
+def test_what_comes_together_with_the_signal_has_come() -> None:
+    come, stopping = [], threading.Event()
+
+    class Signal(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            come.append(True)  # while it was waited for
+            return True
+
+    assert wait_until(lambda: bool(come), Signal(), 10.0)
+    stopping.set()
+    assert not wait_until(lambda: False, stopping, 10.0)

@@ -46,7 +46,9 @@ def test_the_status_tells_what_a_plan_promises_and_whether_that_came_true() -> N
     assert first.contrast > 0.1 and math.isnan(first.kept)
     came_true = (first.energy - second.energy) / (first.energy_still - first.energy_expected)
     assert second.kept == pytest.approx(came_true, rel=1e-3) and 0.5 < second.kept < 2.0
-    assert values.keys() >= {"contrast", "share of the promised fall that came true"}
+    assert values.keys() >= {"contrast", "share of the promised fall that came true", "surprise"}
+    # The point mass is predicted exactly, but for the pixels of its picture.
+    assert math.isnan(first.surprise) and 0.0 <= second.surprise < 0.1 * np.linalg.norm(AWAY)
 
 
 def test_a_picture_that_stays_the_same_keeps_nothing_of_what_was_promised() -> None:

@@ -35,7 +35,9 @@ class Pour(ReachTask):
     reached_within = 0.04
 
 
-def _record(episode: int, final: float, replan: tuple[float, ...] = (0.3,)) -> EpisodeRecord:
+def _record(
+    episode: int, final: float, replan: tuple[float, ...] = (0.3,), held_by: tuple[str, ...] = ()
+) -> EpisodeRecord:
     return EpisodeRecord(
         episode=episode,
         success=final <= 0.025,
@@ -44,6 +46,7 @@ def _record(episode: int, final: float, replan: tuple[float, ...] = (0.3,)) -> E
         final_closedness=0.0,
         steps=10,
         replan_seconds=replan,
+        held_by=held_by,
     )
 
 
@@ -57,10 +60,17 @@ def test_summary() -> None:
     assert low < 0.5 < high
 
 
+def test_episodes_that_the_node_would_have_held_are_counted_once_each() -> None:
+    records = [_record(0, 0.01), _record(1, 0.2, held_by=("NO_PROGRESS", "NO_PROGRESS")), _record(2, 0.01)]
+    assert summarise(records)["episodes_held"] == 1
+    assert "in 1 of 3 episodes" in table("reach", {"model": summarise(records)}, 3).splitlines()[-1]
+
+
 def test_table_has_a_row_each_and_lines_up() -> None:
     summaries = {"model": summarise([_record(0, 0.01)]), "no motion": summarise([_record(0, 0.2, ())])}
-    title, header, rule, *rows = table("reach", summaries, 1).splitlines()
+    title, header, rule, *rows, held = table("reach", summaries, 1).splitlines()
     assert "reach: 1 episodes" in title and "replan" in header
+    assert held.startswith("model: ") and "in 0 of 1 episodes" in held
     assert len(rows) == 2 and {len(line) for line in (header, *rows)} == {len(rule)}
     assert "100 %" in rows[0] and "0.30 s" in rows[0] and rows[1].startswith("no motion")
 

@@ -157,9 +157,10 @@ def test_samples_decay_to_twice_the_elites_and_are_counted() -> None:
     assert config.candidate_steps == plan(config).candidate_steps == 40 + 20 + 12 + 12 + 4 + 1
 
 
-def test_the_realtime_preset_needs_a_tenth_of_the_papers_predictions_at_most() -> None:
-    assert PRESETS["realtime"].candidate_steps <= 0.1 * PRESETS["paper"].candidate_steps
-    assert miss(PRESETS["realtime"]) < 0.002
+@pytest.mark.parametrize(("preset", "share", "missed_by"), [("realtime", 0.1, 0.002), ("fast", 0.015, 0.004)])
+def test_a_quick_preset_needs_a_small_share_of_the_papers_predictions(preset, share, missed_by) -> None:
+    assert PRESETS[preset].candidate_steps <= share * PRESETS["paper"].candidate_steps
+    assert miss(PRESETS[preset]) < missed_by
 
 
 class TickingModel(PointMassWorldModel):

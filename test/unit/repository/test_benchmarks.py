@@ -193,6 +193,7 @@ def test_quality_compares_presets_and_options(run: Run, tiny_model: str) -> None
 
 
 def test_plans_that_share_predictions_are_the_same(module: Callable[[str], ModuleType]) -> None:
+    torch.manual_seed(0)  # of the weights
     problems, model = module("problems"), build_world_model(SMALL_MODEL)
     problem = a_problem(problems)
     memory, sizes = problems.OneStepMemory(model), []
@@ -217,16 +218,19 @@ def test_plans_count_what_they_spent_and_not_what_they_might_have(module: Callab
     assert quality.summarised([plan, (0.5, 300)]).candidate_steps == (config.samples + 300) / 2
 
 
-def test_a_preset_that_is_worse_than_required_is_said(module: Callable[[str], ModuleType]) -> None:
+@pytest.mark.parametrize(("preset", "steps", "too_many"), [("realtime", 4.9, 10.1), ("fast", 1.44, 1.6)])
+def test_a_preset_that_is_worse_than_required_is_said(
+    module: Callable[[str], ModuleType], preset: str, steps: float, too_many: float
+) -> None:
     quality = module("bench_quality")
     figures = {"energy_vs_reference_percent": 0.0, "share_of_reference_steps_percent": 100.0, "success_rate_5cm": 1.0}
     paper = {"preset": "paper", **figures, "success_rate_5cm_interval": [0.5, 1.0]}
-    good = paper | {"preset": "realtime", "energy_vs_reference_percent": 1.9, "share_of_reference_steps_percent": 4.9}
+    good = paper | {"preset": preset, "energy_vs_reference_percent": 1.9, "share_of_reference_steps_percent": steps}
     assert quality.verdict([paper, good])[0].endswith("Met.")
     assert quality.verdict([good]) == []
     for worse in (
         {"energy_vs_reference_percent": 2.1},
-        {"share_of_reference_steps_percent": 10.1},
+        {"share_of_reference_steps_percent": too_many},
         {"success_rate_5cm": 0.3, "success_rate_5cm_interval": [0.1, 0.6]},
     ):
         (said,) = quality.verdict([paper, good | worse])

@@ -56,7 +56,17 @@ ROOMS: dict[str, tuple[str, ...]] = {
         ),
         *("drivers", *SIM, *MODELS, *NUMBERS),
     ),
-    "evaluation": ("evaluation.statistics", "calibration", "controller", *PLANNING, "goals", *SIM, *MODELS, *NUMBERS),
+    "evaluation": (
+        "evaluation.statistics",
+        "calibration",
+        "controller",
+        *PLANNING,
+        "goals",
+        *SIM,
+        *SAFETY[1:],  # the guards of steps, which evaluations count the holds of
+        *MODELS,
+        *NUMBERS,
+    ),
     "judging": (
         "evaluation.statistics",
         "landscape",

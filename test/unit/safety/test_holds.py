@@ -83,6 +83,7 @@ ELSEWHERE = {
     Reason.PLAN_TOO_FAR,
     Reason.GOAL_NOT_SEEN,
     Reason.NO_PROGRESS,
+    Reason.SURPRISE,  # in guards/test_surprise.py
     Reason.MOTION_ALLOWED_SILENT,  # in guards/test_permission.py, as only an option asks for it
 }
 

@@ -9,7 +9,8 @@ import pytest
 
 from vjepa_mpc.sim import FrankaSim, Workspace
 from vjepa_mpc.sim.episodes.behaviours import MIX, avoid_pressing
-from vjepa_mpc.sim.episodes.recording import EpisodeConfig, generate_episodes, halve
+from vjepa_mpc.sim.episodes.recording import EpisodeConfig, episode_look, generate_episodes, halve
+from vjepa_mpc.sim.look import BASE
 from vjepa_mpc.sim.moves import MAX_STEP, down_pose
 from vjepa_mpc.sim.tasks import TASKS, Task, run_oracle
 from vjepa_mpc.sim.tasks.gripper import GripperTask
@@ -164,3 +165,16 @@ def test_episode_settings_check_themselves():
         EpisodeConfig(frames=1)
     with pytest.raises(ValueError, match="positive range"):
         EpisodeConfig(step_seconds=(0.5, 0.2))
+
+
+@pytest.mark.sim
+def test_a_share_of_the_training_episodes_is_seen_in_looks_of_their_own() -> None:
+    seeds = [[1, 2, episode] for episode in range(4)]
+    looks = [episode_look(seed, 1.0) for seed in seeds]
+    assert len(set(looks)) == 4 and looks == [episode_look(seed, 1.0) for seed in seeds]
+    assert all(episode_look(seed, 0.0) == BASE for seed in seeds)
+    assert 0.4 < np.mean([episode_look([9, n], 0.5) == BASE for n in range(200)]) < 0.6
+    usual, drawn = (
+        generate_episodes(EpisodeConfig(image_size=32, frames=2, look_share=share), seeds[:2]) for share in (0.0, 1.0)
+    )
+    assert (np.abs(usual.images.astype(int) - drawn.images).mean(axis=(1, 2, 3, 4)) > 3.0).all()

@@ -56,3 +56,11 @@ def test_bad_shapes_are_refused() -> None:
         fit_normaliser(np.zeros((3, 6)), STATE_STD_FLOOR, centre=True)
     with pytest.raises(ValueError, match="positive"):
         Normaliser(mean=torch.zeros(7), std=torch.zeros(7))
+
+
+def test_unfolding_undoes_folding(states: np.ndarray) -> None:
+    torch.manual_seed(0)
+    normaliser = fit_normaliser(states, STATE_STD_FLOOR, centre=True)
+    linear = torch.nn.Linear(7, 32)
+    weight, bias = normaliser.unfold(*normaliser.fold(linear.weight.detach(), linear.bias.detach(), torch.float32))
+    assert torch.allclose(weight, linear.weight, atol=1e-6) and torch.allclose(bias, linear.bias, atol=1e-5)

@@ -101,6 +101,29 @@ def test_export_predicts_from_metres_what_the_training_predicts(data: EpisodeDat
     assert torch.allclose(exported, expected, atol=0.02)
 
 
+def test_a_run_begins_with_the_weights_of_the_model_that_it_starts_from(data: EpisodeDataset, tmp_path: Path) -> None:
+    before = make_trainer(data)
+    for _ in range(10):
+        before.step()
+    path = tmp_path / "model.safetensors"
+    export(before, path)
+    # Other data: other normalisation, so the same weights only if it is taken out and put in again.
+    half = EpisodeDataset([data.clips(np.arange(9), np.zeros(9, int), 6).images], data.states[:9], data.blocks[:9])
+    begun = make_trainer(half, start=str(path))
+    export(begun, tmp_path / "begun.safetensors")
+    first, second = load_world_model(path), load_world_model(tmp_path / "begun.safetensors")
+    for part in ("encoder", "predictor"):
+        for name, value in getattr(first, part).state_dict().items():
+            assert torch.allclose(value, getattr(second, part).state_dict()[name], atol=2e-3), name
+
+
+def test_a_model_of_another_architecture_is_no_start(data: EpisodeDataset, tmp_path: Path) -> None:
+    export(make_trainer(data), tmp_path / "model.safetensors")
+    deeper = {**MODEL, "encoder": {"embed_dim": 24, "depth": 2, "num_heads": 1}}
+    with pytest.raises(ValueError, match="give one like it"):
+        make_trainer(data, model=deeper, start=str(tmp_path / "model.safetensors"))
+
+
 def test_train_logs_and_leaves_a_usable_model(data: EpisodeDataset, tmp_path: Path) -> None:
     trainer = make_trainer(
         data, stages=(StageConfig(steps=3), StageConfig(steps=1)), validate_every=2, checkpoint_every=2
@@ -119,9 +142,12 @@ def test_image_size_must_fit(data: EpisodeDataset) -> None:
         Trainer(TrainConfig(model={**MODEL, "img_size": 64}), data)
 
 
-def test_bundled_recipe_is_valid_and_mistakes_are_named(tmp_path: Path) -> None:
-    config = load_config(ROOT / "config" / "train" / "franka_tiny.yaml")
-    assert config.model["img_size"] == 128
+@pytest.mark.parametrize("name", ["franka_tiny.yaml", "franka_looks.yaml"])
+def test_recipes_that_ship_are_valid(name: str) -> None:
+    assert load_config(ROOT / "config" / "train" / name).model["img_size"] == 128
+
+
+def test_mistakes_in_a_recipe_are_named(tmp_path: Path) -> None:
     path = tmp_path / "recipe.yaml"
     for text, message in (
         ("seed: 0", "section `model` is missing"),
@@ -131,6 +157,8 @@ def test_bundled_recipe_is_valid_and_mistakes_are_named(tmp_path: Path) -> None:
         ("model: {}\nbatch: {clip_frames: 1}", "clip_frames=1"),
         ("model: {}\nstages: [{loss: {metric: -1}}]", "loss.metric=-1"),
         ("model: {}\ndata: {episodes: 0}", "data.episodes=0"),
+        ("model: {}\ndata: {look_share: 1.5}", "data.look_share=1.5"),
+        ("model: {}\ndata: {look_share: 0.5}", "loss.keypoints=0.1 with data.look_share=0.5"),
     ):
         path.write_text(text)
         with pytest.raises(ValueError, match=message):

@@ -200,11 +200,13 @@ class Awaited(Generic[T]):
 
 
 def wait_until(ready: Callable[[], bool], stopping: threading.Event, timeout: float) -> bool:
-    """Wait on the main thread for what callbacks bring; False at the timeout in seconds, or when a signal came."""
+    """Wait on the main thread for what callbacks bring; False if it is not there when the time, in seconds, is over,
+    or a signal comes.
+    """
     deadline = time.monotonic() + timeout
     while not ready():
         if time.monotonic() > deadline or stopping.wait(LOOK_PERIOD):
-            return False
+            return ready()  # it may have come together with the signal
     return True
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 
 from rclpy.node import Node
 
@@ -15,11 +16,14 @@ from vjepa_mpc.dashboard.gate import Gate, is_local
 from vjepa_mpc.dashboard.history import History
 from vjepa_mpc.dashboard.page import MissingViserError, Page
 from vjepa_mpc.dashboard.seen import Seen
+from vjepa_mpc.dashboard.timeline import Recorded
+from vjepa_mpc.files import expanded
 from vjepa_mpc.ros.common import process
 from vjepa_mpc.ros.common.timers import steady_timer
 from vjepa_mpc.ros.dashboard.asking import Asking
 from vjepa_mpc.ros.dashboard.listening import Listening
 from vjepa_mpc.ros.dashboard.parameters import NODE, PARAMETERS, DashboardSettings, build_settings
+from vjepa_mpc.ros.dashboard.recorded import RecordedTimeline
 from vjepa_mpc.ros.dashboard.tuning import Tuning
 from vjepa_mpc.ros.parameters.live import LiveParameters, ParameterError
 from vjepa_mpc.ros.recorder.topics import full_name
@@ -39,16 +43,10 @@ class DashboardNode(Node):
             self, PARAMETERS, build_settings, lambda: locked, lambda _: None
         )
         settings = live.snapshot
-        planner = full_name(settings.planner, self.get_namespace())
-        self._seen, history = Seen(), History()
-        self._tuning = Tuning(self, planner, self._seen)
-        self._asking = Asking(self, planner, self._seen, self._tuning)
-        self._listening = Listening(self, planner, self._seen, history)
-        self._page, self._gate = self._open(settings, planner, history)
-        self._timers = [
-            steady_timer(self, LOOK_PERIOD, self._look),
-            steady_timer(self, HOLD_PERIOD, self._asking.repeat),
-        ]
+        if settings.recording:
+            self._page, self._gate = self._open_recording(settings)
+        else:
+            self._page, self._gate = self._open_live(settings)
 
     def start(self) -> None:
         """Nothing to start: the page is open."""
@@ -59,7 +57,30 @@ class DashboardNode(Node):
         self._page.close()
         return True
 
-    def _open(self, settings: DashboardSettings, planner: str, history: History) -> tuple[Page, Gate]:
+    def _open_live(self, settings: DashboardSettings) -> tuple[Page, Gate]:
+        """The page of a running planner, or of one that may yet be started."""
+        planner = full_name(settings.planner, self.get_namespace())
+        seen, history = Seen(), History()
+        self._tuning = Tuning(self, planner, seen)
+        asking = Asking(self, planner, seen, self._tuning)
+        self._listening = Listening(self, planner, seen, history)
+        opened = self._open(settings, lambda: Page(seen, history, asking, planner, settings.goals_path, settings.rate))
+        self._timers = [steady_timer(self, LOOK_PERIOD, self._look), steady_timer(self, HOLD_PERIOD, asking.repeat)]
+        return opened
+
+    def _open_recording(self, settings: DashboardSettings) -> tuple[Page, Gate]:
+        """The page of a recording; nothing is listened to."""
+        seen, history = Seen(), History()
+
+        def page() -> Page:
+            path = expanded(settings.recording)
+            timeline = RecordedTimeline(path, seen, history)
+            title = f"{timeline.planner}, recorded: {path.name}"
+            return Page(seen, history, Recorded(seen), title, settings.goals_path, settings.rate, timeline)
+
+        return self._open(settings, page)
+
+    def _open(self, settings: DashboardSettings, make_page: Callable[[], Page]) -> tuple[Page, Gate]:
         """The page and the gate before it.
 
         Raises:
@@ -67,7 +88,7 @@ class DashboardNode(Node):
         """
         try:
             token = settings.token()
-            page = Page(self._seen, history, self._asking, planner, settings.goals_path, settings.rate)
+            page = make_page()
         except (MissingViserError, ValueError) as error:
             raise ParameterError(str(error)) from error
         gate = Gate(settings.host, settings.port, page.inside, token)

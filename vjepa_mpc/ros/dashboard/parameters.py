@@ -29,6 +29,11 @@ class DashboardSettings:
         "Name of the planner that the page is of; without a leading / in the dashboard's own namespace.",
         title="Page",
     )
+    recording: str = option(
+        "",
+        "Folder of a recording that the page shows instead of a running planner, with a slider for its time; empty: "
+        "none.",
+    )
     host: str = option(
         "127.0.0.1",
         "Address that the page is served at; 0.0.0.0 for all of this machine. Other machines need the token.",

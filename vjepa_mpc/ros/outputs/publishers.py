@@ -104,6 +104,7 @@ class Outputs:
         message.header.frame_id, message.header.stamp = self._frame_id, self._node.get_clock().now().to_msg()
         message.goal_id = goal_id
         message.energy_still = message.energy_expected = message.contrast = message.kept = math.nan
+        message.surprise = message.surprise_rank = math.nan
         if step is not None:
             if decision.reason is Reason.NONE:
                 message.message = step.clipped
@@ -113,6 +114,7 @@ class Outputs:
             message.energy = float(step.energy)
             message.action = step.actions[0].tolist()
             message.kept = step.kept
+            message.surprise, message.surprise_rank = step.surprise, step.surprise_rank
             if step.outlook is not None:
                 outlook = step.outlook
                 message.energy_still, message.energy_expected = outlook.still, outlook.expected

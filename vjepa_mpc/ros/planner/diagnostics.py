@@ -48,6 +48,11 @@ def configured(name: str, stamp: Time, loop: ControlLoop, inputs: Inputs) -> Dia
             "plan time [s]": f"{step.plan_seconds:.3f}",
             "encode time [s]": f"{step.encode_seconds:.3f}",
         }
+        if not math.isnan(step.surprise):
+            values |= {
+                "surprise": f"{step.surprise:.4f}",
+                "share of the surprises so far that were smaller": f"{step.surprise_rank:.3f}",
+            }
         if step.outlook is not None:
             values |= {
                 "energy after doing nothing, predicted": f"{step.outlook.still:.4f}",

@@ -14,7 +14,7 @@ from vjepa_mpc.geometry.cartesian import CartesianPose
 from vjepa_mpc.options import check_options
 from vjepa_mpc.safety.guards.violation import Violation
 from vjepa_mpc.safety.reasons import Reason
-from vjepa_mpc.safety.samples import Now
+from vjepa_mpc.safety.samples import Now, PlannedStep
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +52,45 @@ class Guard(ABC):
     """
 
     reasons: ClassVar[tuple[Reason, ...]]
+
+
+class StepGuard(Guard):
+    """Watches the steps that a controller proposes one after the other.
+
+    What is wrong stays wrong until another proposal says otherwise, so the supervisor has steps proposed while it
+    holds.
+
+    Args:
+        options: the guard's ``Options``, or what derives from them.
+    """
+
+    @abstractmethod
+    def __init__(self, options: Any) -> None: ...
+
+    @property
+    @abstractmethod
+    def violation(self) -> Violation | None:
+        """What was wrong with the newest proposal; None when nothing was."""
+
+    @abstractmethod
+    def look(self, step: PlannedStep) -> Violation | None:
+        """What is wrong now that this step is proposed."""
+
+    @abstractmethod
+    def accepted(self, step: PlannedStep) -> None:
+        """The step is being carried out."""
+
+    @abstractmethod
+    def change(self, options: Any) -> None:
+        """Judge by other options from now on, as in a new attempt."""
+
+    @abstractmethod
+    def forget(self) -> None:
+        """Another goal was set, or somebody wants another attempt."""
+
+    def interrupted(self) -> None:
+        """The arm was stopped or moved by somebody else: what was promised before does not count any more."""
+        return None
 
 
 S = TypeVar("S")

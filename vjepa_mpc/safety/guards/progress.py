@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vjepa_mpc.options import option
-from vjepa_mpc.safety.guards.interface import Guard, GuardOptions
+from vjepa_mpc.safety.guards.interface import GuardOptions, StepGuard
 from vjepa_mpc.safety.guards.violation import Violation
 from vjepa_mpc.safety.reasons import Reason
 from vjepa_mpc.safety.samples import PlannedStep
@@ -20,11 +20,10 @@ class _Taken:
     serious: bool
 
 
-class ProgressGuard(Guard):
+class ProgressGuard(StepGuard):
     """Watches the energies of steps that are proposed one after the other for one sub-goal.
 
-    What is wrong stays wrong until another proposal says otherwise, so the supervisor has steps proposed while it
-    holds. Steps without an outlook are let pass.
+    Steps without an outlook are let pass.
     """
 
     @dataclass(frozen=True, kw_only=True)

@@ -11,9 +11,12 @@ import numpy as np
 from vjepa_mpc.sim.config import SimConfig
 from vjepa_mpc.sim.episodes.behaviours import MIX, avoid_pressing
 from vjepa_mpc.sim.franka_sim import FrankaSim
+from vjepa_mpc.sim.look import BASE, GROUPS, Look, draw_look
 from vjepa_mpc.sim.moves import down_pose, step_towards
 
 Seed = int | Sequence[int]
+_LOOK_ENTROPY = 0x100D  # first word of every training look's entropy; evaluation uses another one
+_GROUP_SHARE = 0.6  # probability that a look differs from the usual one in its camera, its light …
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,13 +25,15 @@ class EpisodeConfig:
 
     `image_size` is the side of the stored pictures; the camera renders them at once, or at twice that size to be
     averaged 2 x 2, which is exactly what the planner's bilinear resize makes of a live picture. A step takes a random
-    time from `step_seconds`, so that the arm and the fingers are not always quite at rest in a picture.
+    time from `step_seconds`, so that the arm and the fingers are not always quite at rest in a picture. A share of the
+    episodes, `look_share`, is seen in a look of its own, the others in the base look.
     """
 
     image_size: int = 128
     frames: int = 14
     step_seconds: tuple[float, float] = (0.5, 0.8)
     sim: SimConfig = field(default_factory=SimConfig)
+    look_share: float = 0.0
 
     def __post_init__(self) -> None:
         if self.frames < 2:
@@ -36,6 +41,8 @@ class EpisodeConfig:
         low, high = self.step_seconds
         if not 0.0 < low <= high:
             raise ValueError(f"step_seconds is {self.step_seconds}: give a positive range (low, high)")
+        if not 0.0 <= self.look_share <= 1.0:
+            raise ValueError(f"look_share is {self.look_share}: give a share from 0 to 1")
 
 
 class Episodes(NamedTuple):
@@ -60,6 +67,8 @@ def halve(image: np.ndarray) -> np.ndarray:
 def record_episode(sim: FrankaSim, config: EpisodeConfig, seed: Seed) -> Episodes:
     """One episode, with arrays that lack the axis E; the same seed gives the same episode on one machine."""
     rng = np.random.default_rng(seed)
+    if config.look_share:
+        sim.set_look(episode_look(seed, config.look_share))
     behaviours, shares = zip(*MIX, strict=True)
     behaviour = behaviours[rng.choice(len(behaviours), p=np.array(shares))]
     commands = behaviour(sim, rng)
@@ -76,6 +85,15 @@ def record_episode(sim: FrankaSim, config: EpisodeConfig, seed: Seed) -> Episode
         states.append(sim.pose)
         blocks.append(sim.block_pose)
     return Episodes(np.stack(images), np.array(states, np.float32), np.array(blocks, np.float32))
+
+
+def episode_look(seed: Seed, share: float) -> Look:
+    """How an episode looks, drawn apart from what happens in it. Most looks differ in several ways, some in one."""
+    rng = np.random.default_rng([_LOOK_ENTROPY, *np.atleast_1d(seed)])
+    if rng.random() >= share:
+        return BASE
+    drawn = [group for group in GROUPS if rng.random() < _GROUP_SHARE]
+    return draw_look(rng, drawn or [GROUPS[int(rng.integers(len(GROUPS)))]])
 
 
 def generate_episodes(config: EpisodeConfig, seeds: Sequence[Seed]) -> Episodes:

@@ -8,7 +8,7 @@ import pytest
 
 from support.rigs.supervisor_rig import CONFIG, GOAL, Rig
 from vjepa_mpc.options import parameters
-from vjepa_mpc.safety.config import INPUT_GUARDS, SupervisorConfig
+from vjepa_mpc.safety.config import INPUT_GUARDS, STEP_GUARDS, SupervisorConfig
 from vjepa_mpc.safety.guards.clock import ClockGuard
 from vjepa_mpc.safety.guards.following import FollowingGuard
 from vjepa_mpc.safety.guards.gripper import GripperGuard
@@ -17,11 +17,10 @@ from vjepa_mpc.safety.guards.interface import Guard, Scene
 from vjepa_mpc.safety.guards.permission import PermissionGuard
 from vjepa_mpc.safety.guards.plan import PlanGuard
 from vjepa_mpc.safety.guards.pose import PoseGuard
-from vjepa_mpc.safety.guards.progress import ProgressGuard
 from vjepa_mpc.safety.reasons import Effect, Reason, State
 from vjepa_mpc.safety.samples import GripperSample, Now
 
-GUARDS: tuple[type[Guard], ...] = (ClockGuard, *INPUT_GUARDS, PlanGuard, FollowingGuard, ProgressGuard)
+GUARDS: tuple[type[Guard], ...] = (ClockGuard, *INPUT_GUARDS, PlanGuard, FollowingGuard, *STEP_GUARDS)
 # Found by what is not a guard: the loop, the worker, the outputs, and who else publishes.
 REPORTED = {
     Reason.IMAGE_UNREADABLE,
@@ -63,7 +62,7 @@ def test_the_first_input_in_the_order_gives_the_reason(rig: Rig) -> None:
 
 def test_options_live_with_their_guard_and_are_parameters_without_a_prefix() -> None:
     names = {parameter.name for parameter in parameters(SupervisorConfig)}
-    for guard in (*INPUT_GUARDS, PlanGuard, FollowingGuard, ProgressGuard):
+    for guard in (*INPUT_GUARDS, PlanGuard, FollowingGuard, *STEP_GUARDS):
         own = {parameter.name for parameter in parameters(guard.Options)}
         assert own and own <= names
         assert issubclass(SupervisorConfig, guard.Options)
