@@ -269,8 +269,7 @@ class VisualMPC(Controller):
 
     def foresee(self, step: Step) -> Foresight | None:
         """What is expected after a step's first action, as the plan has it; None for a step that was not planned."""
-        state: _State = step.state
-        return None if state.begun is None else self._expectation.foresee(state.begun)
+        return None if (begun := step.state.begun) is None else self._expectation.foresee(begun)
 
     def restart(self) -> None:
         """Start from the measured pose again, e.g. after a pause in which the arm was moved.
