@@ -13,7 +13,7 @@ PORT ?= 8080
 DEMO_OPTIONS = --task $(TASK) $(if $(EPISODES),--episodes $(EPISODES)) $(if $(SEED),--seed $(SEED)) $(if $(ARM),--arm $(ARM)) \
 	$(if $(EXECUTION),--execution $(EXECUTION)) $(if $(RECORD),--record)
 
-.PHONY: help build demo dashboard own-data test test-fast faults soak bench lint docs format clean
+.PHONY: help build demo dashboard own-data subgoals test test-fast faults soak bench lint docs format clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -66,6 +66,10 @@ own-data: build  ## a camera that the model does not know: play, record, post-tr
 
 goals: build  ## sub-goals that end by budget beside ones that end early, into results/goals.md
 	@$(IN_ENV) vjepa-mpc compare-endings --seed 4071 --out results
+
+subgoals: build  ## pick and place with sub-goals found in a video of one demonstration; results/subgoals.json
+	@$(IN_ENV) mkdir -p results && vjepa-mpc evaluate --task pick_place --goals demonstration --ends early --preset fast --seed 4081 --no-baselines \
+		--require 0.9 --json results/subgoals.json
 
 lint: build  ## ruff, and a type check of the whole package
 	@$(IN_ENV) ruff check . && ruff format --check . && mypy

@@ -102,7 +102,7 @@ def test_planner(start: Callable[..., Any]) -> None:
 
     node = start(PlannerNode, "--params-file", str(ROOT / "config/robots/sim.yaml"))
     settings = node._settings.snapshot
-    thoughts = Thoughts(node, settings, None, lambda step: None)
+    thoughts = Thoughts(node, settings, None, lambda step: None, lambda image: None)
     inputs, outputs = Inputs(node, settings), Outputs(node, settings)  # as when it is configured
     compare(node)
     for each in (inputs, outputs, thoughts):

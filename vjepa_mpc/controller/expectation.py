@@ -16,11 +16,13 @@ class Begun:
     """An action that was planned.
 
     Attributes:
+        looked: [N, D] latent of the camera's picture itself.
         context: [N, D] latent that it was planned from.
         origin: [7] float32 pose there.
         action: [7] float32 along the model's axes.
     """
 
+    looked: Tensor
     context: Tensor
     origin: Tensor
     action: Tensor
@@ -61,4 +63,4 @@ class Expectation:
     def foresee(self, begun: Begun) -> Foresight:
         """What is expected after an action."""
         expected = self._sight.after(begun.context, begun.origin, begun.action)
-        return Foresight(seen=begun.context, expected=expected)
+        return Foresight(looked=begun.looked, seen=begun.context, expected=expected)

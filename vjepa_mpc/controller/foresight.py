@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+import numpy as np
 from torch import Tensor
 
 from vjepa_mpc.controller.step import Step
@@ -15,11 +16,13 @@ class Foresight:
     """Latents around an action, on the world model's device.
 
     Attributes:
+        looked: [N, D] of the camera's picture itself.
         seen: [N, D] where the action begins: of the camera's picture, or predicted from it while the arm is still on
             its way there.
         expected: [N, D] after the action.
     """
 
+    looked: Tensor
     seen: Tensor
     expected: Tensor
 
@@ -37,3 +40,6 @@ class Foresees(Protocol):
 
     def foresee(self, step: Step) -> Foresight | None:
         """What is expected after a proposed step; None where nobody knows. Planning thread; changes nothing."""
+
+    def look(self, image: np.ndarray) -> Tensor:
+        """The latent [N, D] of a picture, uint8 RGB [H, W, 3]. Planning thread; changes nothing."""

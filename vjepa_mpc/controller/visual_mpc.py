@@ -128,6 +128,7 @@ class VisualMPC(Controller):
         check_world_model(world_model)
         self._sight = Sight(world_model, crop)
         self._expectation = Expectation(self._sight)
+        self.look = self._sight.encode  # the latent [N, D] of a picture, uint8 RGB [H, W, 3]
         self._gripper = gripper or GripperSettings()
         self._lock = threading.Lock()  # guards the next two attributes, which any thread may replace
         self._planner_config = planner_config
@@ -244,7 +245,7 @@ class VisualMPC(Controller):
             context = self._sight.at_origin(latent, observation, rotation)
             plan = self._planners.plan(config, context, question, keep_candidates=self.keep_candidates)
             step = self._follow(run, progress, plan, rotation, observation.origin)
-            begun = Begun(context, question.origin, plan.actions[0])
+            begun = Begun(latent, context, question.origin, plan.actions[0])
             surprise = self._expectation.surprise(run.goal_id, context)
             step = replace(step, question=question, surprise=surprise, state=step.state._replace(begun=begun))
         superseded = not self._is_current(run)
@@ -268,8 +269,7 @@ class VisualMPC(Controller):
 
     def foresee(self, step: Step) -> Foresight | None:
         """What is expected after a step's first action, as the plan has it; None for a step that was not planned."""
-        state: _State = step.state
-        return None if state.begun is None else self._expectation.foresee(state.begun)
+        return None if (begun := step.state.begun) is None else self._expectation.foresee(begun)
 
     def restart(self) -> None:
         """Start from the measured pose again, e.g. after a pause in which the arm was moved.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,12 +13,19 @@ from vjepa_mpc.evaluation.looks import EpisodeLooks
 from vjepa_mpc.evaluation.policies import Policy
 from vjepa_mpc.evaluation.report import EpisodeRecord
 from vjepa_mpc.sim import FrankaSim
-from vjepa_mpc.sim.tasks import Task, run_oracle
+from vjepa_mpc.sim.tasks import Task, TaskGoal, run_oracle
 
 #: First word of every evaluation episode's entropy; training uses another one (`generate.TRAINING_ENTROPY`).
 EVALUATION_ENTROPY = 0xE7A1
 
 Runner = Callable[[Task, int], EpisodeRecord]
+GoalMaker = Callable[[FrankaSim, Task], Sequence[TaskGoal]]
+"""Makes the goals of an episode, and leaves the simulator anywhere."""
+
+
+def scripted_goals(sim: FrankaSim, task: Task) -> Sequence[TaskGoal]:
+    """The pictures at the ends of the phases of the task's script."""
+    return task.goals(sim)
 
 
 def episode_generator(seed: int, episode: int) -> np.random.Generator:
@@ -38,7 +45,9 @@ def run_all(task_type: type[Task], episodes: int, seed: int, run: Runner, name: 
         progress.end()
 
 
-def policy_runner(sim: FrankaSim, policy: Policy, looks: EpisodeLooks | None = None) -> Runner:
+def policy_runner(
+    sim: FrankaSim, policy: Policy, looks: EpisodeLooks | None = None, make_goals: GoalMaker = scripted_goals
+) -> Runner:
     """What runs an episode with a policy, in the base look if nothing else is said."""
     looks = looks or EpisodeLooks()
 
@@ -46,7 +55,7 @@ def policy_runner(sim: FrankaSim, policy: Policy, looks: EpisodeLooks | None = N
         shown = looks.show(sim, task, episode)
         task = shown.task
         shown.before_goals()
-        goals = task.goals(sim)
+        goals = make_goals(sim, task)
         shown.before_start()
         task.start(sim)
         start_distance = task.start_distance(sim)

@@ -19,7 +19,8 @@ from vjepa_mpc.evaluation.arguments import (
     early_endings,
     ending_options,
 )
-from vjepa_mpc.evaluation.episodes import oracle_runner, policy_runner, run_all
+from vjepa_mpc.evaluation.demonstration import DemonstratedGoals
+from vjepa_mpc.evaluation.episodes import oracle_runner, policy_runner, run_all, scripted_goals
 from vjepa_mpc.evaluation.looks import LOOKS, EpisodeLooks
 from vjepa_mpc.evaluation.policies import BUDGET_ONLY, NoMotion, Policy, RandomActions, VisualPolicy
 from vjepa_mpc.evaluation.report import EpisodeRecord, records_as_json, summarise, table
@@ -28,6 +29,9 @@ from vjepa_mpc.files import require_writable, write_text
 from vjepa_mpc.planning import PRESETS, CEMConfig
 from vjepa_mpc.sim import FrankaSim
 from vjepa_mpc.sim.tasks import TASKS
+
+SCRIPTED, DEMONSTRATED = "scripted", "demonstration"
+GOALS = (SCRIPTED, DEMONSTRATED)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +44,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model_arguments(parser)
     parser.add_argument("--ends", choices=("budget", "early"), default="budget", help="what ends sub-goals")
     add_ending_arguments(parser)
+    parser.add_argument(
+        "--goals",
+        choices=GOALS,
+        default=SCRIPTED,
+        help=f"where goal pictures come from: {SCRIPTED}, the task's own; {DEMONSTRATED}, found in a video of one "
+        "demonstration with the same start, as `vjepa-mpc subgoals` does (default: %(default)s)",
+    )
     parser.add_argument(
         "--look",
         nargs="+",
@@ -82,6 +93,7 @@ def main(args: argparse.Namespace) -> int:
     config = PRESETS[args.preset]
     endings = early_endings(args) if args.ends == "early" else BUDGET_ONLY
     path, world_model = load_model(args)
+    make_goals = scripted_goals if args.goals == SCRIPTED else DemonstratedGoals(world_model)
     policies: dict[str, Policy | None] = {"model": VisualPolicy(world_model, config, endings)}
     if not args.no_baselines:
         policies |= {"no motion": NoMotion(), "random actions": RandomActions(config.maxnorm), "scripted oracle": None}
@@ -91,7 +103,7 @@ def main(args: argparse.Namespace) -> int:
             looks = EpisodeLooks(look, args.look_seed)
             for policy_name, policy in policies.items():
                 name = policy_name if args.look == ["base"] else f"{policy_name}, {look}"
-                run = oracle_runner(sim, looks) if policy is None else policy_runner(sim, policy, looks)
+                run = oracle_runner(sim, looks) if policy is None else policy_runner(sim, policy, looks, make_goals)
                 for record in run_all(task, args.episodes, args.seed, run, name):
                     results.setdefault(name, []).append(record)
     if not results:
@@ -136,6 +148,7 @@ def _document(
         "seed": args.seed,
         "model": str(path),
         "preset": args.preset,
+        "goals": args.goals,
         "ends": ending_options(early_endings(args) if args.ends == "early" else BUDGET_ONLY),
         "planner": asdict(config),
         "device": args.device,

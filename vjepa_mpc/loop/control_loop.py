@@ -9,6 +9,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
+import numpy as np
+from torch import Tensor
+
 from vjepa_mpc.controller.foresight import Foresight
 from vjepa_mpc.controller.interface import Controller
 from vjepa_mpc.controller.step import Step
@@ -115,6 +118,10 @@ class ControlLoop:
     def foresee(self, step: Step) -> Foresight | None:
         """What is expected after a step; waits for the planning thread. See :meth:`PlanningWorker.foresee`."""
         return self._worker.foresee(step)
+
+    def look(self, image: np.ndarray) -> Tensor:
+        """The latent of a picture; waits for the planning thread. See :meth:`PlanningWorker.look`."""
+        return self._worker.look(image)
 
     def stop(self, timeout: float) -> bool:
         """Bring the arm to rest and end both threads; False when a plan being computed does not end in time.

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from vjepa_mpc.controller.foresight import Foresees, Foresight
 from vjepa_mpc.controller.interface import Controller, NoGoalError
@@ -143,6 +144,18 @@ class PlanningWorker:
         """
         controller = self._controller
         return self._jobs.call(controller.foresee, step) if isinstance(controller, Foresees) else None
+
+    def look(self, image: np.ndarray) -> Tensor:
+        """The latent [N, D] that a controller that foresees has of a picture, uint8 RGB [H, W, 3]; any other thread.
+
+        Raises:
+            StoppedError: the thread has stopped.
+            TypeError: the controller foresees nothing.
+        """
+        controller = self._controller
+        if not isinstance(controller, Foresees):
+            raise TypeError(f"{type(controller).__name__} foresees nothing, so it has no latents to look at")
+        return self._jobs.call(controller.look, image)
 
     def plan(self, request: PlanRequest) -> None:
         """Plan from an observation; the outcome comes later."""

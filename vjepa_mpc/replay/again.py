@@ -55,6 +55,7 @@ class Situation:
 
     Attributes:
         cycle: as recorded.
+        checkpoint: of the world model, as the parameter of this name has it.
         world_model: plans.
         planners: of this model.
         config: of the planner, for this cycle.
@@ -67,6 +68,7 @@ class Situation:
     """
 
     cycle: Cycle
+    checkpoint: str
     world_model: WorldModel
     planners: Planners
     config: CEMConfig
@@ -156,6 +158,7 @@ class Replayer:
         rotation = check_rotation(_matrix(values.get("action_rotation")))
         return Situation(
             cycle=cycle,
+            checkpoint=build(ModelSettings, values).checkpoint,
             world_model=model,
             planners=planners,
             config=config,

@@ -11,9 +11,12 @@ from typing import Any
 from vjepa_mpc.arguments import COUNT, SEED, local_path, whole
 from vjepa_mpc.data.errors import DataError, listed
 from vjepa_mpc.exit_status import ExitStatus, interruption
+from vjepa_mpc.files import require_writable
 from vjepa_mpc.images import ImageError, read_image_file
+from vjepa_mpc.imagination.settings import ImaginationSettings
 from vjepa_mpc.replay.again import Changes, Replayed, Replayer
 from vjepa_mpc.replay.assignments import read_assignments
+from vjepa_mpc.replay.film import film
 from vjepa_mpc.replay.recording import Cycle, RecordedRun
 from vjepa_mpc.replay.report import HEAD, NotReplayed, Outcome, as_dict, line, summary
 
@@ -27,6 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=local_path, metavar="RUN", help="a rosbag2 folder that the recorder wrote")
     add_change_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print all of it as JSON")
+    parser.add_argument(
+        "--video",
+        type=local_path,
+        metavar="MP4",
+        help="plan nothing: write a video of what the camera saw beside what the model expected of each action",
+    )
+    parser.add_argument("--decoder", default="", help="for --video: as the planner's parameter of this name has it")
 
 
 def add_change_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,6 +64,8 @@ def main(args: argparse.Namespace) -> int:
     cycles = chosen_cycles(run, args)
     for note in run.notes:
         print(f"replay: {note}", file=sys.stderr)
+    if args.video is not None:
+        return _film(args, run, cycles, Replayer(run, changes))
     if not args.json:
         print(HEAD)
     outcomes: list[Outcome] = []
@@ -67,6 +79,17 @@ def main(args: argparse.Namespace) -> int:
     if interrupted:
         return ExitStatus.INTERRUPTED
     return ExitStatus.DONE if any(isinstance(each, Replayed) for each in outcomes) else ExitStatus.FAILED
+
+
+def _film(args: argparse.Namespace, run: RecordedRun, cycles: Sequence[Cycle], replayer: Replayer) -> int:
+    if args.json:
+        raise ValueError("--video plans nothing, so there is nothing to print for --json: give one of them")
+    require_writable(args.video, "--video")
+    missing = film(run, cycles, replayer, ImaginationSettings(decoder=args.decoder), args.video)
+    for each in dict.fromkeys(missing):
+        print(f"replay: not shown of {each}", file=sys.stderr)
+    print(f"{len(cycles) - len(missing)} of {len(cycles)} cycle(s) shown with what was expected: {args.video}")
+    return ExitStatus.DONE
 
 
 def changes_from(args: argparse.Namespace) -> Changes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from vjepa_mpc.data.bags.bag import Bag, files_of, header_time
 from vjepa_mpc.data.errors import DataError, listed
 from vjepa_mpc.goals.gripper_intent import GripperIntent
 from vjepa_mpc.goals.sub_goal import SubGoal
-from vjepa_mpc.images import decode_image, image_to_rgb
+from vjepa_mpc.images import ImageError, decode_image, image_to_rgb
 from vjepa_mpc.options import Plain
 from vjepa_mpc.planning import GRIPPER, Goal, PlanResult, Question
 
@@ -181,6 +182,24 @@ class RecordedRun:
         )
         as_sent = cycle.settings.get("image_transport") == "compressed" or "png" in getattr(message, "format", "png")
         return SeenPicture(image=image_to_rgb(message), topic=topic, exact=as_sent)
+
+    def pictures_from(self, cycle: Cycle, following: Sequence[Cycle]) -> Iterator[tuple[float, np.ndarray]]:
+        """The camera's pictures from that of a cycle up to that of the following one that has one, or to the end.
+
+        Yields:
+            Seconds since the cycle's picture was received, and a picture uint8 RGB [H, W, 3]; nothing where the
+            cycle's own picture is not in the recording.
+        """
+        found, *after = (
+            self._where(each.image_stamp, str(each.settings.get("topics.image", ""))) for each in (cycle, *following)
+        )
+        if found is None:
+            return
+        topic, first = found
+        until = next((place[1] for place in after if place is not None), None)
+        for each in self._bag.messages([topic], first, until):
+            with suppress(ImageError):
+                yield 1e-9 * (each.stamp - first), image_to_rgb(self._decode(each.data, topic))
 
     def goal(self, cycle: Cycle) -> SubGoal:
         """The sub-goal that a cycle was planned for.

@@ -22,6 +22,10 @@ COMMANDS = {
         "vjepa_mpc.training.post_training.command",
         "train the predictor of a world model on recordings of an arm",
     ),
+    "train-decoder": (
+        "vjepa_mpc.training.decoder.command",
+        "train a small decoder that makes pictures of a model's latents, and say how far it is off",
+    ),
     "judge": (
         "vjepa_mpc.judging.command",
         "judge a model on recordings of an arm, before it moves the arm",
@@ -33,6 +37,10 @@ COMMANDS = {
     "landscape": (
         "vjepa_mpc.landscape.command",
         "draw the energy around a plan, with the planner's samples and what was chosen, and say whether it is flat",
+    ),
+    "subgoals": (
+        "vjepa_mpc.demonstrations.command",
+        "find the pictures of one demonstration that matter, and write them as a goal that set_goal takes",
     ),
     "evaluate": (
         "vjepa_mpc.evaluation.evaluate",
@@ -57,6 +65,7 @@ _EXTRAS = {
     "post-train": "post-train",
     "judge": "post-train",
     "replay": "data",
+    "subgoals": "data",
     "landscape": "post-train",
 }
 _EXIT_STATUS = (

@@ -20,6 +20,7 @@ from vjepa_mpc.controller.foresight import Foresight
 from vjepa_mpc.controller.step import Step
 from vjepa_mpc.controller.visual_mpc import VisualMPC
 from vjepa_mpc.images import image_to_rgb
+from vjepa_mpc.imagination.imagined import SIDE
 from vjepa_mpc.ros.outputs.thoughts import TYPES
 from vjepa_mpc.ros.recorder.topics import SHOWN
 
@@ -99,7 +100,7 @@ def test_the_plan_is_the_way_from_where_the_step_begins(watched: WatchedRig) -> 
 def test_the_markers_are_fan_way_box_target_words_and_setpoint(watched: WatchedRig) -> None:
     fan = next(message for message in watched.messages("~/markers") if len(message.markers) > 1)
     marks = {marker.ns: marker for marker in fan.markers}
-    assert set(marks) == {"elites", "chosen", "target", "workspace", "words"}
+    assert set(marks) == {"elites", "chosen", "target", "arrival", "workspace", "words"}
     elites = marks["elites"]
     step = next(each for each in watched.steps if f"step {each.goal_step} " in marks["words"].text)
     count = len(step.plan.elites)
@@ -122,6 +123,26 @@ def test_the_energies_are_those_of_every_candidate_of_the_last_iteration(watched
     actions = np.array(message.actions).reshape(len(last.energies), message.horizon, 7)
     np.testing.assert_allclose(actions, last.actions.numpy(), atol=1e-6)
     assert message.energy == step.energy and list(message.origin) == pytest.approx(step.question.origin.tolist())
+
+
+def test_without_a_decoder_of_its_own_a_model_s_imagination_is_the_nearest_picture(watched: WatchedRig) -> None:
+    picture = image_to_rgb(watched.messages("~/imagination")[0])
+    assert picture.shape == (SIDE, SIDE, 3)
+    assert picture[-10:].max() > 200, "it says what it is"
+    assert picture[: SIDE - 30].reshape(-1, 3).std(axis=0).max() < 3.0, "the camera of this rig shows one colour"
+    assert picture[0, 0].min() > 10
+
+
+def test_where_the_plan_ends_is_marked_and_whether_it_has_arrived(watched: WatchedRig) -> None:
+    for message in watched.messages("~/markers"):
+        marks = {marker.ns: marker for marker in message.markers}
+        if "arrival" in marks:
+            arrival, end = marks["arrival"], marks["chosen"].points[-1]
+            np.testing.assert_allclose(
+                [getattr(arrival.pose.position, axis) - getattr(end, axis) for axis in "xyz"], 0.0
+            )
+            step = next(each for each in watched.steps if f"step {each.goal_step} " in marks["words"].text)
+            assert (arrival.color.g > arrival.color.r) == step.plan.arrived
 
 
 def test_a_model_that_is_right_is_hardly_surprised(watched: WatchedRig) -> None:
@@ -149,7 +170,7 @@ def test_another_picture_than_was_expected_is_a_surprise() -> None:
 
 def test_steps_between_which_nobody_looked_are_not_compared() -> None:
     with running(settings(), rig_type=WatchedRig, mpc_type=CountingMPC) as rig:
-        for topic in ("~/surprise", "~/surprise_values"):
+        for topic in ("~/imagination", "~/surprise", "~/surprise_values"):
             rig.node.publishers[topic].get_subscription_count = cycle([1, 0]).__next__  # every other step
         way = FAR - START
         rig.set_goal(*(START + share * way for share in (0.2, 0.4, 0.6, 0.8)))

@@ -151,7 +151,9 @@ class LoopRig:
         self.alter: dict[str, Callable[[Any], Any]] = {}
         self.mpc = controller or mpc_type(self.model, built.planner, gripper=built.gripper)
         self.inputs = Inputs(self.node, built)
-        self.thoughts = Thoughts(self.node, built, self.mpc, lambda step: self.loop.foresee(step))
+        self.thoughts = Thoughts(
+            self.node, built, self.mpc, lambda step: self.loop.foresee(step), lambda image: self.loop.look(image)
+        )
         self.outputs = Outputs(self.node, built, self.thoughts)
         self.loop = ControlLoop(built.loop, self.mpc, self.inputs, self.outputs, self, time.time)
         self.status: PlanStatus | None = None

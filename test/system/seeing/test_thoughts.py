@@ -15,11 +15,12 @@ from vjepa_mpc.msg import PlanCandidates, Surprise
 
 from support.rig import FAST, Rig
 from vjepa_mpc.images import image_to_rgb
+from vjepa_mpc.imagination.imagined import SIDE
 from vjepa_mpc.ros.common.conversions import position_of
 
 KINDS = {
     **{"markers": MarkerArray, "plan": Path, "energies": PlanCandidates},
-    **{"surprise": Image, "surprise_values": Surprise},
+    **{"imagination": Image, "surprise": Image, "surprise_values": Surprise},
 }
 
 
@@ -30,7 +31,7 @@ def test_every_topic_carries_what_it_should(rig: Rig, picture: np.ndarray) -> No
         rig.clear_goal()
     (frame,) = {message.header.frame_id for message in seen["plan"]}
     fan = next(message for message in seen["markers"] if len(message.markers) > 1)
-    assert {marker.ns for marker in fan.markers} == {"elites", "chosen", "target", "workspace", "words"}
+    assert {marker.ns for marker in fan.markers} == {"elites", "chosen", "target", "arrival", "workspace", "words"}
     assert {marker.header.frame_id for marker in fan.markers} == {frame}
     way = [position_of(pose) for pose in seen["plan"][0].poses]
     assert 0.0 < np.linalg.norm(way[1] - way[0]) < 0.2
@@ -42,3 +43,5 @@ def test_every_topic_carries_what_it_should(rig: Rig, picture: np.ndarray) -> No
     assert np.isfinite([values.level, values.nothing]).all() and values.level > 0.0
     assert np.mean(values.patches) == pytest.approx(values.level, rel=1e-4)
     assert image_to_rgb(seen["surprise"][0]).std() > 1.0
+    expected = image_to_rgb(seen["imagination"][0])
+    assert expected.shape == (SIDE, SIDE, 3) and expected[: SIDE - 30].std() > 10.0

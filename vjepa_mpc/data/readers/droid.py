@@ -20,7 +20,7 @@ from vjepa_mpc.data.errors import DataError, listed, needs
 from vjepa_mpc.data.mapping import NO_GRIPPER, DataMapping
 from vjepa_mpc.data.reader import Reader, Source, choose_camera, columns_of
 from vjepa_mpc.data.tracks import RawGripper, RawPoses
-from vjepa_mpc.data.video import Video, VideoPictures
+from vjepa_mpc.data.videos.reading import Video, VideoPictures
 
 _POSES = "observation/robot_state/cartesian_position"
 _GRIPPER = "observation/robot_state/gripper_position"

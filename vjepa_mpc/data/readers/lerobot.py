@@ -16,7 +16,7 @@ from vjepa_mpc.data.mapping import DataMapping
 from vjepa_mpc.data.reader import Reader, Source, choose_camera
 from vjepa_mpc.data.readers._lerobot_features import Columns, Layout, layout
 from vjepa_mpc.data.tracks import RawGripper, RawPoses
-from vjepa_mpc.data.video import TimedPictures, Video
+from vjepa_mpc.data.videos.reading import TimedPictures, Video
 from vjepa_mpc.images import ImageError, decode_image
 
 # LeRobot's stamps are the frame's number divided by the rate, as float32. What differs by more was really measured.

@@ -1,67 +1,15 @@
-"""The files of a LeRobot v3.0 dataset: video, table and statistics, each with several episodes a file."""
+"""The files of a LeRobot v3.0 dataset beside its videos: table and statistics, each with several episodes a file."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from vjepa_mpc.data.errors import DataError, needs
-
-# AV1 as LeRobot writes it; H.264 where FFmpeg was built without it.
-_ENCODERS = {
-    "libsvtav1": ("av1", {"crf": "30", "g": "2"}),
-    "libx264": ("h264", {"crf": "18", "g": "2"}),
-}
-
-
-def encoder() -> tuple[str, str, dict[str, str]]:
-    """The encoder's name, the codec's name for ``info.json``, and options.
-
-    Raises:
-        DataError: there is none.
-    """
-    av = needs("av")
-    for name, (codec, options) in _ENCODERS.items():
-        if name in av.codecs_available:
-            return name, codec, options
-    raise DataError(f"PyAV has none of the encoders {', '.join(_ENCODERS)}: install av from PyPI")
-
-
-class VideoFile:
-    """A video that pictures are appended to."""
-
-    def __init__(self, path: Path, fps: float, size: tuple[int, int]) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.path, self.size, self.count = path, size, 0
-        name, _, options = encoder()
-        os.environ.setdefault("SVT_LOG", "1")  # errors only: libsvtav1 has no other way to be quiet
-        # With its index in front, a file that is cut short later can be read as far as it goes.
-        self._container = needs("av").open(str(path), "w", options={"movflags": "faststart"})
-        self._stream = self._container.add_stream(name, rate=Fraction(fps).limit_denominator(1001), options=options)
-        self._stream.width, self._stream.height = size
-        self._stream.pix_fmt = "yuv420p"
-
-    @property
-    def megabytes(self) -> float:
-        """Written so far; what the encoder still holds does not count."""
-        return self.path.stat().st_size / 2**20 if self.path.exists() else 0.0
-
-    def append(self, picture: np.ndarray) -> None:
-        """A picture uint8 [H, W, 3]."""
-        frame = needs("av").VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
-        self._container.mux(self._stream.encode(frame))
-        self.count += 1
-
-    def close(self) -> None:
-        """Write what the encoder still holds."""
-        self._container.mux(self._stream.encode())
-        self._container.close()
+from vjepa_mpc.data.errors import needs
 
 
 class TableFile:

@@ -11,8 +11,9 @@ import numpy as np
 
 from vjepa_mpc.data.episode import Episode
 from vjepa_mpc.data.errors import DataError, needs
+from vjepa_mpc.data.videos.writing import DATASET, VideoFile, available
 from vjepa_mpc.data.writer import Writer, pictures_of
-from vjepa_mpc.data.writers._lerobot_files import Statistics, TableFile, VideoFile, encoder, write_tasks
+from vjepa_mpc.data.writers._lerobot_files import Statistics, TableFile, write_tasks
 
 CAMERA = "observation.images.camera"
 STATE = ("x", "y", "z", "roll", "pitch", "yaw", "gripper_closedness")
@@ -177,7 +178,7 @@ def _features(size: tuple[int, int], fps: float) -> dict[str, Any]:
     video = {
         "video.height": height,
         "video.width": width,
-        "video.codec": encoder()[1],
+        "video.codec": available(DATASET).codec,
         "video.pix_fmt": "yuv420p",
         "video.is_depth_map": False,
         "video.fps": fps,

@@ -19,12 +19,13 @@ from vjepa_mpc.ros.common.conversions import pose_message
 _LIFETIME = 60  # seconds; what is older is not true any more
 _BLUE, _WHITE, _GREY = (0.15, 0.45, 1.0, 1.0), (1.0, 1.0, 1.0, 1.0), (0.6, 0.6, 0.6, 0.6)
 _MAGENTA = (1.0, 0.1, 0.8, 1.0)
+_GOING, _ARRIVED = (0.95, 0.85, 0.10, 0.4), (0.10, 0.75, 0.25, 0.4)
 _FAN_ALPHA = 0.6
 _ABOVE = np.array([0.0, 0.0, 0.08])  # metres, where the words stand
 
 
 def step_markers(step: Step, origin: np.ndarray, box: WorkspaceBox | None, header: Header) -> Any:
-    """The ``MarkerArray`` of a step: namespaces elites, chosen, target, workspace and words.
+    """The ``MarkerArray`` of a step: namespaces elites, chosen, target, arrival, workspace and words.
 
     Args:
         step: that is being carried out.
@@ -41,11 +42,15 @@ def step_markers(step: Step, origin: np.ndarray, box: WorkspaceBox | None, heade
         lines.points = _points(ends.reshape(-1, 3))
         lines.colors = [_colour((*each, _FAN_ALPHA)) for each in rgb[::-1] for _ in range(ends.shape[1])]
     chosen = _marker(header, "chosen", "LINE_STRIP", 0.006, _BLUE)
-    chosen.points = _points(paths(origin, step.actions[None])[0])
+    way = paths(origin, step.actions[None])[0]
+    chosen.points = _points(way)
     target = _marker(header, "target", "SPHERE", 0.02, _BLUE, step.target_pose[:3])
+    # The goal shows no place, only a picture: what is known is where the plan ends, and that nothing is nearer to it.
+    arrived = step.plan is not None and step.plan.arrived
+    arrival = _marker(header, "arrival", "SPHERE", 0.04, _ARRIVED if arrived else _GOING, way[-1])
     words = _marker(header, "words", "TEXT_VIEW_FACING", 0.025, _WHITE, origin[:3] + _ABOVE)
     words.text = _words(step)
-    markers = [lines, chosen, target, words]
+    markers = [lines, chosen, target, arrival, words]
     if box is not None:
         edges = _marker(header, "workspace", "LINE_LIST", 0.003, _GREY)
         edges.points = _points(box_edges(box))

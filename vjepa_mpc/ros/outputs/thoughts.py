@@ -13,11 +13,13 @@ import numpy as np
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
+from torch import Tensor
 
 from vjepa_mpc.controller.foresight import Foresees, Foresight
 from vjepa_mpc.controller.step import Step
 from vjepa_mpc.geometry.setpoint import Setpoint
 from vjepa_mpc.imagination.fan import along_robot_axes
+from vjepa_mpc.imagination.imagined import Imagination, drawn
 from vjepa_mpc.imagination.surprise import Surprise, SurpriseMeter, overlay
 from vjepa_mpc.loop.job_queue import StoppedError
 from vjepa_mpc.loop.worker import PlanRequest
@@ -30,16 +32,17 @@ from vjepa_mpc.ros.parameters.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-MARKERS, PLAN, ENERGIES = "~/markers", "~/plan", "~/energies"
+MARKERS, PLAN, ENERGIES, IMAGINATION = "~/markers", "~/plan", "~/energies", "~/imagination"
 SURPRISE, SURPRISE_VALUES = "~/surprise", "~/surprise_values"
 TYPES: dict[str, Callable[[], Any]] = {
     MARKERS: optional_interfaces.marker_array,
     PLAN: optional_interfaces.path,
     ENERGIES: lambda: PlanCandidates,
+    IMAGINATION: lambda: Image,
     SURPRISE: lambda: Image,
     SURPRISE_VALUES: lambda: SurpriseMessage,
 }
-_FORESIGHT = {SURPRISE, SURPRISE_VALUES}  # what needs a prediction that planning itself does not keep
+_FORESIGHT = {IMAGINATION, SURPRISE, SURPRISE_VALUES}  # what needs a prediction that planning itself does not keep
 _REFRESH = 0.2  # seconds between set-point markers
 _END_TIMEOUT = 2.0  # seconds
 
@@ -72,6 +75,7 @@ class Thoughts:
         settings: of the node.
         controller: whose thoughts these are; one that foresees nothing has no surprises.
         foresee: what is expected after a step, from any thread, as of :meth:`ControlLoop.foresee`.
+        look: the latent of a picture, from any thread, as of :meth:`ControlLoop.look`.
     """
 
     def __init__(
@@ -80,6 +84,7 @@ class Thoughts:
         settings: Settings,
         controller: object,
         foresee: Callable[[Step], Foresight | None],
+        look: Callable[[np.ndarray], Tensor],
     ) -> None:
         self._node, self._settings, self._foresee = node, settings, foresee
         self._foreseeing = controller if isinstance(controller, Foresees) else None
@@ -91,6 +96,9 @@ class Thoughts:
                 node.get_logger().warning(f"{topic} is off: {error}")
         self.setpoint: Setpoint | None = None  # the newest; any thread
         self._meter = SurpriseMeter()
+        self._imagination = Imagination(
+            lambda: settings.imagination.open(settings.model.checkpoint), look, settings.model.crop
+        )
         self._before: tuple[_Thought, Foresight] | None = None  # what was foreseen last
         self._failures: set[str] = set()  # that were told
         self._changed = threading.Condition()
@@ -170,6 +178,8 @@ class Thoughts:
     def _show_foresight(self, thought: _Thought, header: Header) -> None:
         foresight, before = self._foresee(thought.step), self._before
         self._before = None if foresight is None else (thought, foresight)
+        if foresight is not None and IMAGINATION in thought.wanted:
+            self._show_imagination(thought, foresight, header)
         if foresight is None or before is None or not _follows(before[0], thought):
             return
         found = self._meter.compare(before[1].seen, before[1].expected, foresight.seen)
@@ -178,6 +188,14 @@ class Thoughts:
         if SURPRISE in thought.wanted:
             seen = thought.request.observation().image
             self._publishers[SURPRISE].publish(image_message(overlay(seen, found, self._settings.model.crop), header))
+
+    def _show_imagination(self, thought: _Thought, foresight: Foresight, header: Header) -> None:
+        self._imagination.remember(foresight.looked, thought.request.observation().image)
+        imagined = self._imagination.picture(foresight.expected)
+        if imagined is not None:
+            step = thought.step
+            picture = drawn(imagined, f"expected after goal {step.goal_index + 1}, step {step.goal_step}")
+            self._publishers[IMAGINATION].publish(image_message(picture, header))
 
     def _header(self) -> Header:
         return Header(frame_id=self._settings.frame_id, stamp=self._node.get_clock().now().to_msg())

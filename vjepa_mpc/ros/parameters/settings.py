@@ -19,6 +19,7 @@ from vjepa_mpc.geometry.rotation import check_rotation
 from vjepa_mpc.goals import endings
 from vjepa_mpc.goals.endings.interface import Ending
 from vjepa_mpc.goals.picture import PictureChecks
+from vjepa_mpc.imagination.settings import ImaginationSettings
 from vjepa_mpc.loop.realtime import RealtimeSettings
 from vjepa_mpc.loop.settings import LoopSettings
 from vjepa_mpc.motion.arm import MotionSettings
@@ -102,6 +103,7 @@ class Settings:
     controller: ControllerChoice = group(ControllerChoice)
     model: ModelSettings = group(ModelSettings)
     agreement: AgreementBounds = group(AgreementBounds, "agreement.")
+    imagination: ImaginationSettings = group(ImaginationSettings)
     autostart: bool = option(True, "Configure and activate the node at start, without a lifecycle manager.")
     planner: CEMConfig = group(PlannerSource(DEFAULT_PRESET), title=PRESET_DECIDES)
     endings: tuple[Ending, ...] = group(_Endings(), title="Goals")

@@ -48,7 +48,9 @@ class Wiring:
 
     def __init__(self, node: LifecycleNode, settings: Settings, controller: Controller, listener: Listener) -> None:
         self.inputs = Inputs(node, settings)
-        self.thoughts = Thoughts(node, settings, controller, lambda step: self.loop.foresee(step))
+        self.thoughts = Thoughts(
+            node, settings, controller, lambda step: self.loop.foresee(step), lambda image: self.loop.look(image)
+        )
         self.outputs = Outputs(node, settings, self.thoughts, self.inputs.explain)
         listeners = Listeners([listener, Console(node, self.inputs.explain)])
 

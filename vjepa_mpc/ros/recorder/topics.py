@@ -19,7 +19,7 @@ COMMON = {
 }
 # What the planner makes for eyes only, and only while somebody looks: it costs the planner time, and a recording has
 # what it can be made from.
-SHOWN = ("markers", "plan", "energies", "surprise", "surprise_values")
+SHOWN = ("markers", "plan", "energies", "imagination", "surprise", "surprise_values")
 MOST_WAITING = 100  # messages of a topic
 _POLICIES = ("reliability", "durability", "history", "liveliness")
 

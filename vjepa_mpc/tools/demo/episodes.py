@@ -14,7 +14,8 @@ from vjepa_mpc.sim.tasks import TASKS, Task, TaskGoal
 from vjepa_mpc.tools.demo.link import DemoLink, View, describe
 from vjepa_mpc.tools.demo.report import Episode
 from vjepa_mpc.tools.demo.terminal import LiveLine, bar
-from vjepa_mpc.tools.demo.video import FPS, DemoVideo, Moment
+from vjepa_mpc.tools.demo.thoughts import WatchedThoughts
+from vjepa_mpc.tools.demo.video import FPS, VIEW, DemoVideo, Moment
 
 DEMO_ENTROPY = 0xDE30  # keeps the demo's starts apart from those of training and evaluation
 STEP_TIMEOUT = 60.0  # seconds without a step; even a busy machine takes a few only
@@ -57,6 +58,7 @@ class Demo:
         self._task_type = TASKS.part(name)
         self._name, self._seed, self._episodes = name, seed, episodes
         self._config = SimConfig()
+        self._thoughts = WatchedThoughts(link, self._config.camera)
         self._line = LiveLine()
 
     def run(self) -> list[Episode]:
@@ -72,6 +74,7 @@ class Demo:
     def _episode(self, index: int, task: Task, goals: Sequence[TaskGoal]) -> Episode:
         self._link.reset(task.start_pose, task.block_position, task.block_yaw)
         self._video.start_episode()
+        self._thoughts.forget()
         scene = self._look()
         episode = Episode(index=index, start_distance=task.start_distance(scene))
         goal_id = self._link.set_goal([goal.image for goal in goals], [goal.steps for goal in goals])
@@ -137,7 +140,8 @@ class Demo:
         title = f"{self._name.replace('_', ' and ')}, episode {episode.index + 1}, step {len(episode.step_times)}"
         self._video.add(
             Moment(
-                live=scene.view.image,
+                live=self._thoughts.with_fan(scene.view.image, _action(scene.view.status), VIEW),
+                expected=self._thoughts.expected,
                 goal=goal.image,
                 title=title + (f": {verdict}" if verdict else ""),
                 note=f"{VIDEO_SPEED} x real time",
@@ -146,6 +150,11 @@ class Demo:
                 distance=task.start_distance(scene),
             )
         )
+
+
+def _action(status: PlanStatus | None) -> np.ndarray | None:
+    """The action [7] that is being carried out, as far as a status tells."""
+    return np.array(status.action) if status is not None and any(status.action) else None
 
 
 def _note_step(episode: Episode, status: PlanStatus, elapsed: float) -> None:

@@ -150,6 +150,10 @@ class DemoLink:
             raise LinkError(f"planner_node refuses the goal: {answer.message}")
         return int(answer.goal_id)
 
+    def subscribe(self, kind: Any, topic: str, callback: Callable[[Any], None]) -> None:
+        """Have messages of a topic handed to a function, on this link's thread."""
+        self._node.create_subscription(kind, topic, callback, 1)
+
     def call(self, kind: Any, name: str, request: Any, timeout: float = ANSWER_TIMEOUT) -> Any:
         """Call a service and return its answer.
 

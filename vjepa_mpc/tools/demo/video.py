@@ -1,4 +1,4 @@
-"""The demo's film: live view beside goal view, energy and distance below."""
+"""The demo's film: live view, what is expected of the action, and goal view; energy and distance below."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import imageio_ffmpeg
 import numpy as np
 
 FPS = 15
-VIEW = 480  # pixels, width and height of a camera picture
+VIEW = 400  # pixels, width and height of a picture
 MARGIN = 16
 HEADER = 56
 CHART_HEIGHT = 190
-WIDTH = 2 * VIEW + 3 * MARGIN
+WIDTH = 3 * VIEW + 4 * MARGIN
+CHART_WIDTH = (WIDTH - 3 * MARGIN) // 2
 HEIGHT = HEADER + VIEW + CHART_HEIGHT + 3 * MARGIN  # even, as the codec wants
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -22,6 +23,7 @@ _BACKGROUND = (250, 250, 248)
 _TEXT = (40, 42, 46)
 _FAINT = (150, 152, 156)
 _GRID = (222, 222, 220)
+_UNKNOWN = np.full((8, 8, 3), 225, np.uint8)
 ENERGY_COLOR = (31, 119, 180)
 DISTANCE_COLOR = (214, 90, 30)
 
@@ -31,7 +33,8 @@ class Moment:
     """What a frame shows.
 
     Attributes:
-        live: what the camera sees, uint8 RGB.
+        live: what the camera sees, uint8 RGB, with what is drawn into it.
+        expected: what the model expects to see after the action; None while nobody knows.
         goal: the sub-goal's picture, uint8 RGB.
         title: upper line, left.
         note: upper line, right.
@@ -41,6 +44,7 @@ class Moment:
     """
 
     live: np.ndarray
+    expected: np.ndarray | None
     goal: np.ndarray
     title: str
     note: str
@@ -113,7 +117,12 @@ def compose(moment: Moment, curves: Curves) -> np.ndarray:
     (width, _), _ = cv2.getTextSize(moment.note, _FONT, 0.5, 1)
     _write(frame, moment.note, (WIDTH - MARGIN - width, 34), 0.5, _FAINT)
     top = HEADER
-    for column, (picture, label) in enumerate(((moment.live, "camera"), (moment.goal, moment.caption))):
+    views = (
+        (moment.live, "camera, and where candidates lead"),
+        (_UNKNOWN if moment.expected is None else moment.expected, "what the model expects to see next"),
+        (moment.goal, moment.caption),
+    )
+    for column, (picture, label) in enumerate(views):
         left = MARGIN + column * (VIEW + MARGIN)
         frame[top : top + VIEW, left : left + VIEW] = cv2.resize(picture, (VIEW, VIEW), interpolation=cv2.INTER_CUBIC)
         _label(frame, label, (left, top))
@@ -121,7 +130,7 @@ def compose(moment: Moment, curves: Curves) -> np.ndarray:
     _chart(
         frame, (MARGIN, below), curves.energy, curves.changes, "energy (latent L1 to the goal)", "{:.2f}", ENERGY_COLOR
     )
-    right = 2 * MARGIN + VIEW
+    right = 2 * MARGIN + CHART_WIDTH
     _chart(
         frame, (right, below), curves.distance, curves.changes, "distance to the goal [cm]", "{:.1f}", DISTANCE_COLOR
     )
@@ -147,7 +156,7 @@ def _chart(
     color: tuple[int, int, int],
 ) -> None:
     x, y = corner
-    left, right, top, bottom = x + 52, x + VIEW, y + 26, y + CHART_HEIGHT - 8
+    left, right, top, bottom = x + 52, x + CHART_WIDTH, y + 26, y + CHART_HEIGHT - 8
     _write(frame, title, (x, y + 12), 0.5, _TEXT)
     finite = [value for value in values if np.isfinite(value)]
     highest = _round_up(max(finite, default=1.0))

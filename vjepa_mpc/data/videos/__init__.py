@@ -1,0 +1,1 @@
+"""Video files, read and written picture by picture with PyAV."""

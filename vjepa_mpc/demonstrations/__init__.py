@@ -1,0 +1,1 @@
+"""Demonstrations become goals: the pictures of one that matter, with budgets."""

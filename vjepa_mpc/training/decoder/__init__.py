@@ -1,0 +1,1 @@
+"""Training of a pixel decoder for the latents of a frozen encoder."""
