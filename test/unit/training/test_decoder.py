@@ -86,5 +86,9 @@ def test_the_command_trains_on_recordings_measures_and_goes_on(
     assert "going on after step 4 of 4" in capsys.readouterr().out
     assert main([*base, "--steps", "4", "--frames", "20", "--measure", str(file)]) == 0
     assert capsys.readouterr().out.strip() == told[1]
+    tiny_model(model, seed=1)
+    assert main([*base, "--steps", "4", "--frames", "20"]) == 2, "the same name, and another encoder"
+    assert "of another run (encoder was" in capsys.readouterr().err
+    tiny_model(model)
     assert main([*base, "--steps", "4", "--frames", "10"]) == 2
     assert "of another run (pictures was" in capsys.readouterr().err

@@ -43,6 +43,7 @@ from vjepa_mpc.worldmodel import (
     resolve_dtype,
     tune_process,
 )
+from vjepa_mpc.worldmodel.checkpoints.provenance import fingerprint
 
 STATE_FILE, FRAMES_FILE = "decoder_state.pt", "decoder_frames.pt"
 SIMULATED_EPISODES = 640
@@ -116,7 +117,14 @@ def main(args: argparse.Namespace) -> int:
             decoder.require_belongs(model.encode(probe_picture()[None])[0])
             print(_measured(decoder, model, held_out, source.pairs))
             return ExitStatus.DONE
-        made_with = {"model": path.name, "data": source.words, "pictures": args.frames, "crop": args.crop}
+        weights = {key: weight.cpu() for key, weight in model.encoder.state_dict().items()}
+        made_with = {
+            "model": path.name,
+            "encoder": fingerprint(weights),
+            "data": source.words,
+            "pictures": args.frames,
+            "crop": args.crop,
+        }
         print(f"{args.frames} pictures at most of {source.words}", flush=True)
         frames = kept_frames(
             args.out / FRAMES_FILE,
