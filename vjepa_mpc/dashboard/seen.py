@@ -112,7 +112,7 @@ class Seen:
         fan: where candidates would lead the hand, by name of the set; chosen: the way that the arm takes.
         ages: what the planner says of its inputs' ages, in seconds, by name.
         tunables: None until the planner has told them.
-        imagination_source: whether anybody publishes what is imagined.
+        imagination_source: whether anybody publishes what is imagined; no_imagination: else why not, in words.
         held: whether this page forbids motion; None before anybody said so.
     """
 
@@ -123,6 +123,7 @@ class Seen:
         self.surprise: Picture | None = None
         self.imagination: Picture | None = None
         self.imagination_source = False
+        self.no_imagination = "no decoder is loaded: nobody publishes ~/imagination"
         self.goal: GoalShown | None = None
         self.pose: Pose | None = None
         self.joints: np.ndarray | None = None  # [7] in radians

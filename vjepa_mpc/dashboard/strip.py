@@ -44,7 +44,7 @@ def tiles(seen: Seen, surprise: bool, now: float) -> tuple[Tile, ...]:
     imagination = (
         _live("imagination", seen.imagination, "comes with the next plan", now, old=np.inf)
         if seen.imagination_source
-        else Tile("imagination", None, "no decoder is loaded: nobody publishes ~/imagination")
+        else Tile("imagination", None, seen.no_imagination)
     )
     return camera, _goal(seen, now), imagination
 

@@ -63,7 +63,7 @@ class RecordedTimeline:
         if self._camera:  # what was latched before may be old
             self._first = next((each.stamp for each in self._bag.messages([self._camera])), self._first)
         self._note_all(history)
-        seen.trouble = ""
+        seen.trouble, seen.no_imagination = "", "not recorded: vjepa-mpc replay --video makes it again"
         self.show(0.0)
 
     @property
