@@ -1,0 +1,112 @@
+"""What simpler monitors notice: how far a moment is from the nearest one of normal runs, with nothing aligned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vjepa_mpc.evaluation.monitoring.outcome import auroc
+from vjepa_mpc.monitor.features import fit_projection
+from vjepa_mpc.monitor.sight import Sights
+from vjepa_mpc.monitor.thresholds import conformal
+
+_LOOKS_BACK = (0, 2, 5)  # pictures, of the arm's states: tells its speed, too
+_AROUND = 3  # pictures before and after, of the pixel difference
+_COARSE = 16  # pixels along a side of the compared pictures
+_FOR_THRESHOLDS = 3  # every third run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Baseline:
+    """How a simpler monitor did.
+
+    Attributes:
+        name: in words.
+        false_alarms: share of the normal runs.
+        auroc: over all deviations.
+        noticed: share of the runs of each kind with a score above the threshold, early ones included.
+    """
+
+    name: str
+    false_alarms: float
+    auroc: float
+    noticed: dict[str, float]
+
+
+def baselines(
+    fitted_on: Sequence[Sights], normal: Sequence[Sights], wrong: dict[str, list[Sights]], rate: float
+) -> list[Baseline]:
+    """Fit and measure the baselines on the same runs; thresholds from a third of those to fit on."""
+    bank = [run for index, run in enumerate(fitted_on) if index % _FOR_THRESHOLDS]
+    kept = [run for index, run in enumerate(fitted_on) if index % _FOR_THRESHOLDS == 0]
+    makers = {
+        "proprioception only": _nearest(bank, _states),
+        "observed latents only": _nearest(bank, _latents(bank)),
+        "pixel difference": _pixels(bank),
+    }
+    found = []
+    for name, score in makers.items():
+        limit = conformal(np.array([[score(run)] for run in kept]), rate, np.zeros(1)).values[0]
+        usual = np.array([score(run) for run in normal])
+        scores = {kind: np.array([score(run) for run in runs]) for kind, runs in wrong.items()}
+        found.append(
+            Baseline(
+                name=name,
+                false_alarms=float((usual > limit).mean()),
+                auroc=auroc(usual, np.concatenate(list(scores.values()))),
+                noticed={kind: float((values > limit).mean()) for kind, values in scores.items()},
+            )
+        )
+    return found
+
+
+def _nearest(bank: Sequence[Sights], features: Callable[[Sights], np.ndarray]) -> Callable[[Sights], float]:
+    """The largest distance of a picture's features to the nearest ones in the bank."""
+    known = np.concatenate([features(run) for run in bank])
+    scale = known.std(axis=0) + 1e-6
+    known = known / scale
+    lengths = (known**2).sum(axis=1)
+
+    def score(run: Sights) -> float:
+        now = features(run) / scale
+        squares = (now**2).sum(axis=1)[:, None] - 2 * now @ known.T + lengths
+        return float(np.sqrt(np.maximum(squares.min(axis=1), 0.0)).max())
+
+    return score
+
+
+def _states(run: Sights) -> np.ndarray:
+    assert run.states is not None
+    told = run.states[:, [0, 1, 2, 6]]
+    back = [told[np.maximum(np.arange(len(told)) - lag, 0)] for lag in _LOOKS_BACK]
+    return np.concatenate(back, axis=1)
+
+
+def _latents(bank: Sequence[Sights]) -> Callable[[Sights], np.ndarray]:
+    projection = fit_projection(bank, np.random.default_rng(0))
+    return lambda run: projection.pictures(run, states=False)
+
+
+def _pixels(bank: Sequence[Sights]) -> Callable[[Sights], float]:
+    """The largest mean difference of a picture to the nearest one of about the same time."""
+    known = [_coarse(run) for run in bank]
+
+    def score(run: Sights) -> float:
+        now = _coarse(run)
+        worst = 0.0
+        for index, picture in enumerate(now):
+            near = [each[max(0, index - _AROUND) : index + _AROUND + 1] for each in known]
+            around = np.concatenate([part for part in near if len(part)] or [each[-1:] for each in known])
+            worst = max(worst, float(np.abs(around - picture).mean(axis=1).min()))
+        return worst
+
+    return score
+
+
+def _coarse(run: Sights) -> np.ndarray:
+    """Pictures [T, 768] of 16 x 16 pixels."""
+    count, side = run.small.shape[:2]
+    part = side // _COARSE
+    return run.small.reshape(count, _COARSE, part, _COARSE, part, 3).mean(axis=(2, 4)).reshape(count, -1)
