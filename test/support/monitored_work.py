@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cache
 
+import cv2
 import numpy as np
 import torch
 
@@ -27,7 +28,8 @@ class ColourEncoder:
     device, dtype = torch.device("cpu"), torch.float32
 
     def encode(self, images: np.ndarray, crop: str = "square") -> torch.Tensor:
-        pixels = np.asarray(images, np.float32) / 64.0
+        sized = [cv2.resize(image, (SIZE, SIZE), interpolation=cv2.INTER_AREA) for image in images]
+        pixels = np.asarray(sized, np.float32) / 64.0
         count = len(pixels)
         quarters = pixels.reshape(count, SIDE, 2, PATCH // 2, SIDE, 2, PATCH // 2, 3).mean(axis=(3, 6))
         return torch.from_numpy(quarters.transpose(0, 1, 3, 2, 4, 5).reshape(count, SIDE * SIDE, 12).copy())

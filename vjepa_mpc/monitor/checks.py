@@ -22,8 +22,9 @@ LEAST = {
     **{"order": 0.5, "fast": 2.0, "slow": 2.0, "unknown": 2.0, "patches": 3.0},
 }
 CHECKS = tuple(LEAST)
-LONG, SHORT = 12, 6  # periods that pace looks back
+SPANS = (6, 9, 12)  # periods that pace looks back
 _HELD = 3  # pictures for which a patch has to look odd
+_MUCH = 0.3  # of the patches
 _DARKEST = 8.0  # grey levels below which brightness is not compared
 
 
@@ -36,7 +37,7 @@ class Learned:
         brightness: float32 [P, N] mean brightness of each patch in each phase.
         sharpness: float32 [P, N] mean one of each patch in each phase.
         change: difference between two pictures that is seldom fallen short of, in grey levels.
-        pace: [P, 4] usual progress in the last `SHORT` and `LONG` periods, and their standard deviations.
+        pace: [P, 2, 3] usual progress in each of the `SPANS`, and its standard deviation.
         period: seconds between two pictures.
         states: whether states are used.
     """
@@ -61,7 +62,7 @@ class Scores:
     Attributes:
         values: [K] in the order of :data:`CHECKS`; higher is worse.
         place: where the run is.
-        progress: phases gone in the last `LONG` periods; NaN as long as there are not so many.
+        progress: phases gone in the longest of the `SPANS`; NaN as long as there are not so many.
         odd: float32 [N] how odd each patch looks.
         emptied: whether something that should be seen is not.
         patch: the patch at the upper left of the four that look oddest.
@@ -109,7 +110,7 @@ class Checker:
         return Scores(
             values=np.array([*picture, place.gain, fast, slow, place.distance, top]),
             place=place,
-            progress=self._gone(LONG),
+            progress=self._gone(SPANS[-1]),
             odd=held,
             emptied=self._missing(),
             patch=patch,
@@ -131,17 +132,20 @@ class Checker:
         return float(phases[-1] - phases[-1 - periods]) if len(phases) > periods else math.nan
 
     def _pace(self, phase: int) -> tuple[float, float]:
-        """How much too fast and too slow, in standard deviations, over the short and the long time."""
-        usual, spread = self._learned.pace[phase, :2], self._learned.pace[phase, 2:]
-        odd = (np.array([self._gone(SHORT), self._gone(LONG)]) - usual) / spread
+        """How much too fast and too slow, in standard deviations, in the span that shows it best."""
+        usual, spread = self._learned.pace[phase]
+        odd = (np.array([self._gone(span) for span in SPANS]) - usual) / spread
         told = odd[np.isfinite(odd)]
         return (float(told.max()), float(-told.min())) if len(told) else (0.0, 0.0)
 
 
 def _light(colour: np.ndarray, usual: np.ndarray) -> float:
-    """How much brighter or darker most patches are: colours [N, 12], usual brightness [N]; natural logarithm."""
+    """How much brighter or darker much of the picture is: colours [N, 12], usual brightness [N]; natural logarithm.
+
+    Not most of it: a lamp that goes out changes the table, and neither a window nor a screen.
+    """
     now = colour.mean(axis=-1)
-    return float(abs(np.median(np.log((now + _DARKEST) / (usual + _DARKEST)))))
+    return float(np.quantile(np.abs(np.log((now + _DARKEST) / (usual + _DARKEST))), 1.0 - _MUCH))
 
 
 def _blur(sharpness: np.ndarray, usual: np.ndarray) -> float:

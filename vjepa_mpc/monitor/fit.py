@@ -9,7 +9,7 @@ import numpy as np
 
 from vjepa_mpc.monitor.appearance import Channel, fit_channel
 from vjepa_mpc.monitor.camera import fit_background
-from vjepa_mpc.monitor.checks import CHECKS, LEAST, LONG, SHORT, Checker, Learned
+from vjepa_mpc.monitor.checks import CHECKS, LEAST, SPANS, Checker, Learned
 from vjepa_mpc.monitor.course import Course, fit_course, warped
 from vjepa_mpc.monitor.features import colours, fit_projection, shares
 from vjepa_mpc.monitor.follow import Follower
@@ -19,7 +19,8 @@ from vjepa_mpc.monitor.thresholds import Thresholds, conformal, fewest_runs
 
 FEWEST = 20
 _FOLDS = 5
-_PACE_FLOOR = 0.75  # phases: how sure one may be of how far a run has gone
+_NEAR = 2  # phases before and after that pace is told from
+_PACE_FLOOR = 0.5  # phases: how sure one may be of how far a run has gone
 _STRANGE = 6.0  # times as far from the course as runs usually are: another task
 _LENGTH = 2.5  # times as long, or as short: another task
 
@@ -142,7 +143,7 @@ def learn(
     phases = len(course)
     followed = [_followed(course, each) for each in features]
     patches, tints = [projection.patches(run) for run in runs], [colours(run) for run in runs]
-    places = [np.array([elsewhere for _, elsewhere in each]) for each in followed]
+    places = [elsewhere for _, elsewhere, _ in followed]
 
     def channel(values: list[np.ndarray]) -> Channel:
         laid = [warped(each, path, phases) for each, path in zip(values, paths, strict=True)]
@@ -166,25 +167,27 @@ def learn(
     )
 
 
-def _followed(course: Course, features: np.ndarray) -> list[tuple[int, int]]:
+def _followed(course: Course, features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """How following finds a run: phase [T], the one that explains the last pictures best [T], the expected one [T]."""
     follower = Follower(course)
-    places = [follower.update(each) for each in features]
-    return [(place.phase, place.elsewhere) for place in places]
+    places, expected = [], []
+    for each in features:
+        places.append(follower.update(each))
+        expected.append(follower.phases[-1])
+    phases = np.array([(place.phase, place.elsewhere) for place in places])
+    return phases[:, 0], phases[:, 1], np.array(expected)
 
 
-def _pace(followed: Sequence[list[tuple[int, int]]], phases: int) -> np.ndarray:
-    """[P, 4] mean progress over the short and the long time in each phase, and the standard deviations."""
-    pace = np.zeros((phases, 4))
-    for column, span in enumerate((SHORT, LONG)):
-        rows = [
-            (way[index][0], way[index][0] - way[index - span][0]) for way in followed for index in range(span, len(way))
-        ]
-        ends, gone = np.array(rows).T
+def _pace(followed: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], phases: int) -> np.ndarray:
+    """[P, 2, 3] mean progress in each of the spans in each phase, and its standard deviation."""
+    pace = np.zeros((phases, 2, len(SPANS)))
+    for column, span in enumerate(SPANS):
+        ends = np.concatenate([phase[span:] for phase, _, _ in followed])
+        gone = np.concatenate([expected[span:] - expected[:-span] for _, _, expected in followed])
         for phase in range(phases):
-            near = gone[np.abs(ends - phase) <= 2]
-            near = near if len(near) else np.array([span])
-            pace[phase, column] = near.mean()
-            pace[phase, 2 + column] = max(near.std(), _PACE_FLOOR)
+            near = gone[np.abs(ends - phase) <= _NEAR]
+            near = near if len(near) else np.array([float(span)])
+            pace[phase, :, column] = near.mean(), max(float(near.std()), _PACE_FLOOR)
     return pace
 
 

@@ -43,7 +43,7 @@ class Follower:
         self._begun = False
         self._recent: deque[np.ndarray] = deque(maxlen=WINDOW)
         self._paid: deque[float] = deque(maxlen=WINDOW)
-        self.phases: deque[int] = deque(maxlen=MEMORY)
+        self.phases: deque[float] = deque(maxlen=MEMORY)
 
     def update(self, features: np.ndarray, periods: int = 1) -> Place:
         """Take in one picture's features [F], so many periods after the last one."""
@@ -54,7 +54,7 @@ class Follower:
         self._best = self._best + costs
         self._best -= self._best.min()
         phase = int(self._best.argmin())
-        self.phases.extend([phase] * periods)
+        self.phases.extend([self._middle()] * periods)
         self._recent.append(costs)
         self._paid.append(float(costs[phase]))
         free = self._anywhere()
@@ -68,9 +68,14 @@ class Follower:
         self._best = self._anywhere()
         self._best -= self._best.min()
         self.phases.clear()
-        self.phases.append(int(self._best.argmin()))
+        self.phases.append(self._middle())
         self._recent.clear()
         self._paid.clear()
+
+    def _middle(self) -> float:
+        """The phase to be expected from all that are likely: it moves on evenly where the likeliest one jumps."""
+        likely = np.exp(-self._best)
+        return float((likely * np.arange(len(likely))).sum() / likely.sum())
 
     def _anywhere(self) -> np.ndarray:
         """Costs [P] of the last pictures for ways that begin at any phase."""

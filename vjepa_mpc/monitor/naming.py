@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from vjepa_mpc.monitor.checks import CHECKS, LONG, Scores
+from vjepa_mpc.monitor.checks import CHECKS, SPANS, Scores
 from vjepa_mpc.monitor.steps import Step, step_at
 from vjepa_mpc.monitor.thresholds import Thresholds
 
@@ -154,7 +154,7 @@ class Namer:
     def _renamed(self, check: str, scores: Scores) -> str:
         assert self._open is not None
         known = self._open.name
-        if known in (WRONG_ORDER, STEP_SKIPPED, STUCK) and check not in (_CAMERA, *_PICTURE):
+        if known in (WRONG_ORDER, STEP_SKIPPED, STUCK, OBJECT_LOST) and check not in (_CAMERA, *_PICTURE):
             return known
         return self._class_of(check, scores)
 
@@ -172,7 +172,7 @@ class Namer:
         if check in _PICTURE:
             return IMAGE_BAD
         if check == "slow":
-            return STUCK if scores.progress < _STUCK_SHARE * LONG else TOO_SLOW
+            return STUCK if scores.progress < _STUCK_SHARE * SPANS[-1] else TOO_SLOW
         if check == "patches":
             return OBJECT_LOST if scores.emptied else UNKNOWN_STATE
         return {_CAMERA: CAMERA_MOVED, _ORDER: WRONG_ORDER, "fast": TOO_FAST, "unknown": UNKNOWN_STATE}[check]

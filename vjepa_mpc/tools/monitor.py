@@ -12,6 +12,7 @@ from typing import get_args
 from vjepa_mpc.arguments import COUNT, SEED, local_path, real, whole
 from vjepa_mpc.controller.model_arguments import add_model_arguments, load_model
 from vjepa_mpc.data import open_dataset
+from vjepa_mpc.data.errors import warnings_as_lines
 from vjepa_mpc.exit_status import ExitStatus
 from vjepa_mpc.files import require_writable, write_text
 from vjepa_mpc.monitor import file
@@ -63,7 +64,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Run the command; returns the exit status."""
-    return {"fit": _fit, "watch": _watch, "evaluate": _evaluate}[args.action](args)
+    with warnings_as_lines("monitor"):
+        return {"fit": _fit, "watch": _watch, "evaluate": _evaluate}[args.action](args)
 
 
 def _add_recordings(parser: argparse.ArgumentParser, what: str) -> None:

@@ -43,7 +43,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         *(*SIM, *MODELS, *NUMBERS),
     ),
     "ros": (
-        *("monitor", "calibration", "loop", "imagination", "controller", *PLANNING, "goals", "motion", *SAFETY, "data"),
+        *("calibration", "loop", "imagination", "controller", *PLANNING, "goals", "motion", *SAFETY, "data"),
         *("drivers", *SIM, *MODELS, *NUMBERS),
     ),
     "evaluation": (
