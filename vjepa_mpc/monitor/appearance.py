@@ -8,20 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 AROUND = 2  # phases before and after that a patch may look like
+_EMPTY = 0.3  # of the distance to what should be there: that near to the background is empty
 _FLOOR = 0.25  # of the usual standard deviation: how sure a patch that never varies may be
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Oddness:
-    """How odd each patch looks, in standard deviations, and whether it looks as if nothing were there.
-
-    Attributes:
-        patches: float32 [N].
-        emptied: bool [N]; something should be there, and the patch looks more like the empty background.
-    """
-
-    patches: np.ndarray
-    emptied: np.ndarray
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -51,13 +39,16 @@ class Channel:
             squares[..., without] = np.inf
         return np.sqrt(np.maximum(squares.min(axis=(0, 2)), 0.0))
 
-    def oddness(self, patches: np.ndarray, phase: int) -> Oddness:
-        """How odd patches [N, K] look in a phase."""
-        odd = (self.distance(patches, phase) - self.usual[phase]) / self.spread[phase]
+    def oddness(self, patches: np.ndarray, phase: int) -> np.ndarray:
+        """How odd patches [N, K] look in a phase: [N] standard deviations."""
+        return (self.distance(patches, phase) - self.usual[phase]) / self.spread[phase]
+
+    def emptied(self, patches: np.ndarray, phase: int) -> np.ndarray:
+        """Where something should be in a phase, and patches [N, K] look as if nothing were there: bool [N]."""
         expected = np.linalg.norm(self.bank[phase] - self.empty[:, None], axis=-1).min(axis=-1)
         now = np.linalg.norm(patches - self.empty, axis=-1)
-        apart = self.usual[phase] + 3.0 * self.spread[phase]
-        return Oddness(patches=odd, emptied=(expected > 2.0 * apart) & (now < 0.6 * expected))
+        sure = expected > 2.0 * (self.usual[phase] + 3.0 * self.spread[phase])
+        return sure & (now < _EMPTY * expected)
 
 
 def fit_channel(runs: Sequence[np.ndarray], warped: Sequence[np.ndarray], phases: Sequence[np.ndarray]) -> Channel:

@@ -18,12 +18,14 @@ from vjepa_mpc.monitor.sight import Sights
 # Each check, and the least score that is an alarm, however little it varies in normal runs: logarithms of brightness,
 # sharpness and change; pixels of the small picture; nats a picture; standard deviations.
 LEAST = {
-    **{"light": 0.08, "sharpness": 0.2, "frozen": 1.0, "camera": 0.4},
+    **{"light": 0.05, "sharpness": 0.2, "frozen": 1.0, "camera": 0.4},
     **{"order": 0.5, "fast": 2.0, "slow": 2.0, "unknown": 2.0, "patches": 3.0},
 }
 CHECKS = tuple(LEAST)
 SPANS = (6, 9, 12)  # periods that pace looks back
 _HELD = 3  # pictures for which a patch has to look odd
+_ODD = 2.0  # standard deviations: a patch that is looked at more closely
+_CLOSER = 0.15  # of closedness: farther closed than in any normal run
 _MUCH = 0.3  # of the patches
 _DARKEST = 8.0  # grey levels below which brightness is not compared
 
@@ -36,6 +38,7 @@ class Learned:
         projection, course, latents, colours, background: see there.
         brightness: float32 [P, N] mean brightness of each patch in each phase.
         sharpness: float32 [P, N] mean one of each patch in each phase.
+        grip: float32 [P] largest closedness of the gripper around each phase; 1 without states.
         change: difference between two pictures that is seldom fallen short of, in grey levels.
         pace: [P, 2, 3] usual progress in each of the `SPANS`, and its standard deviation.
         period: seconds between two pictures.
@@ -49,6 +52,7 @@ class Learned:
     background: Background
     brightness: np.ndarray
     sharpness: np.ndarray
+    grip: np.ndarray
     change: float
     pace: np.ndarray
     period: float
@@ -83,7 +87,8 @@ class Checker:
         self._learned = learned
         self.follower = Follower(learned.course)
         self._odd: deque[np.ndarray] = deque(maxlen=_HELD)
-        self._emptied: deque[np.ndarray] = deque(maxlen=_HELD)
+        self._emptied: deque[bool] = deque(maxlen=_HELD)
+        self._let_go: deque[bool] = deque(maxlen=_HELD)
         self._picture: deque[np.ndarray] = deque(maxlen=2)
 
     def score(self, sights: Sights, periods: int = 1) -> Scores:
@@ -117,15 +122,16 @@ class Checker:
         )
 
     def _look_at_patches(self, sights: Sights, colour: np.ndarray, phase: int) -> None:
-        latents = self._learned.latents.oddness(self._learned.projection.patches(sights)[0], phase)
-        tints = self._learned.colours.oddness(colour, phase)
-        odd = np.maximum(latents.patches, tints.patches)
+        learned = self._learned
+        latents = learned.latents.oddness(learned.projection.patches(sights)[0], phase)
+        odd = np.maximum(latents, learned.colours.oddness(colour, phase))
         self._odd.append(odd)
-        self._emptied.append((latents.emptied | tints.emptied) & (odd > 2.0))
+        self._emptied.append(bool((learned.colours.emptied(colour, phase) & (odd > _ODD)).any()))
+        self._let_go.append(sights.states is not None and float(sights.states[0, 6]) > learned.grip[phase] + _CLOSER)
 
     def _missing(self) -> bool:
-        """Whether something that should be seen is not, in most of the last pictures."""
-        return bool(np.mean([emptied.any() for emptied in self._emptied]) > 0.5)
+        """Whether something that should be seen is not, for more than a moment, or the hand has closed on nothing."""
+        return sum(self._emptied) > 1 or any(self._let_go)
 
     def _gone(self, periods: int) -> float:
         phases = self.follower.phases

@@ -28,7 +28,7 @@ _GROUPS: dict[str, type] = {
     "colours": Channel,
     "background": Background,
 }
-_ARRAYS = ("brightness", "sharpness", "pace")
+_ARRAYS = ("brightness", "sharpness", "grip", "pace")
 
 
 def save(fitted: Fitted, path: Path) -> None:

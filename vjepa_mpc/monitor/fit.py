@@ -160,6 +160,7 @@ def learn(
         background=fit_background(list(pictures[:: max(1, len(pictures) // 200)])),
         brightness=laid_colours.mean(axis=(0, 3)).astype(np.float32),
         sharpness=sharp.mean(axis=0).astype(np.float32),
+        grip=_grip(runs, paths, phases) if states else np.ones(phases, np.float32),
         change=float(np.nanquantile(np.concatenate([run.change for run in runs]), 0.02)),
         pace=_pace(followed, phases),
         period=period,
@@ -189,6 +190,14 @@ def _pace(followed: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], phases:
             near = near if len(near) else np.array([float(span)])
             pace[phase, :, column] = near.mean(), max(float(near.std()), _PACE_FLOOR)
     return pace
+
+
+def _grip(runs: Sequence[Sights], paths: Sequence[np.ndarray], phases: int) -> np.ndarray:
+    """[P] the largest closedness in each phase and its neighbours."""
+    told = [(path, run.states[:, 6]) for path, run in zip(paths, runs, strict=True) if run.states is not None]
+    ways, closed = np.concatenate([path for path, _ in told]), np.concatenate([states for _, states in told])
+    near = [closed[np.abs(ways - phase) <= _NEAR] for phase in range(phases)]
+    return np.array([each.max(initial=0.0) for each in near], np.float32)
 
 
 def _period(runs: Sequence[Sights], names: Sequence[str]) -> float:

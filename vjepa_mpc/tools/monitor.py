@@ -125,10 +125,10 @@ def _evaluate(args: argparse.Namespace) -> int:
 
     require_writable(args.out / "monitor.md", "--out")
     path, model = load_model(args)
-    evaluation = Evaluation(model, args.out / "monitor" / "runs", _show)
     plan = Plan(fit_runs=args.fit_runs, normal=args.normal, each=args.each)
+    evaluation = Evaluation(model, args.out / "monitor", plan, _show)
     try:
-        found = evaluation.measure(plan)
+        found = evaluation.measure()
     finally:
         evaluation.close()
     about = (

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vjepa_mpc.evaluation.monitoring.outcome import auroc
 from vjepa_mpc.monitor.features import fit_projection
 from vjepa_mpc.monitor.sight import Sights
 from vjepa_mpc.monitor.thresholds import conformal
@@ -20,46 +19,37 @@ _FOR_THRESHOLDS = 3  # every third run
 
 @dataclass(frozen=True, kw_only=True)
 class Baseline:
-    """How a simpler monitor did.
+    """A simpler monitor.
 
     Attributes:
         name: in words.
-        false_alarms: share of the normal runs.
-        auroc: over all deviations.
-        noticed: share of the runs of each kind with a score above the threshold, early ones included.
+        score: the largest score in a run; higher is worse.
+        limit: above which it alarms.
     """
 
     name: str
-    false_alarms: float
-    auroc: float
-    noticed: dict[str, float]
+    score: Callable[[Sights], float]
+    limit: float
 
 
-def baselines(
-    fitted_on: Sequence[Sights], normal: Sequence[Sights], wrong: dict[str, list[Sights]], rate: float
-) -> list[Baseline]:
-    """Fit and measure the baselines on the same runs; thresholds from a third of those to fit on."""
-    bank = [run for index, run in enumerate(fitted_on) if index % _FOR_THRESHOLDS]
-    kept = [run for index, run in enumerate(fitted_on) if index % _FOR_THRESHOLDS == 0]
+def fit_baselines(runs: Sequence[Sights], rate: float) -> list[Baseline]:
+    """Fit all of them to normal runs; thresholds come from a third of these, for the same rate of false alarms."""
+    bank = [run for index, run in enumerate(runs) if index % _FOR_THRESHOLDS]
+    kept = [run for index, run in enumerate(runs) if index % _FOR_THRESHOLDS == 0]
+    rate = max(rate, 1.0 / (len(kept) + 1))  # what so few runs can promise
     makers = {
         "proprioception only": _nearest(bank, _states),
         "observed latents only": _nearest(bank, _latents(bank)),
         "pixel difference": _pixels(bank),
     }
-    found = []
-    for name, score in makers.items():
-        limit = conformal(np.array([[score(run)] for run in kept]), rate, np.zeros(1)).values[0]
-        usual = np.array([score(run) for run in normal])
-        scores = {kind: np.array([score(run) for run in runs]) for kind, runs in wrong.items()}
-        found.append(
-            Baseline(
-                name=name,
-                false_alarms=float((usual > limit).mean()),
-                auroc=auroc(usual, np.concatenate(list(scores.values()))),
-                noticed={kind: float((values > limit).mean()) for kind, values in scores.items()},
-            )
+    return [
+        Baseline(
+            name=name,
+            score=score,
+            limit=float(conformal(np.array([[score(run)] for run in kept]), rate, np.zeros(1)).values[0]),
         )
-    return found
+        for name, score in makers.items()
+    ]
 
 
 def _nearest(bank: Sequence[Sights], features: Callable[[Sights], np.ndarray]) -> Callable[[Sights], float]:
