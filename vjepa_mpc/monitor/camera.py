@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
 
 _BLUR = 1.0  # pixels
-_ROUNDS = 6
+_ROUNDS = 8
+_SETTLED = 0.02  # pixels: a smaller step is the last one
+_COUNTS = 0.3  # weight from which on a pixel counts as still
+_STIFF = np.diag([50.0, 50, 50, 50, 50, 50, 1e3, 1e-3])  # keeps what the picture does not tell near nothing
 _STILL = 4.0  # grey levels of noise that a still pixel has
 
 
@@ -32,28 +36,32 @@ class Background:
         loses its weight.
         """
         grey = _grey(small)
-        side = len(grey)
-        across, down = np.meshgrid(*[np.linspace(-1.0, 1.0, side, dtype=np.float32)] * 2)
-        motion = np.zeros(6)
+        across, down = _places(len(grey))
+        motion = np.zeros(6, np.float32)
         for _ in range(_ROUNDS):
-            now = _moved(grey, motion)
-            inner = _moved(np.ones_like(grey), motion) > 0.99
-            dy, dx = np.gradient(now)
-            residual = now - self.grey
-            weight = self.weight * inner
-            offset = _weighted_median(residual, weight)
-            residual = residual - offset
-            scale = max(_weighted_median(np.abs(residual), weight), 1.0)
-            weight = weight / (1.0 + (residual / (2.5 * scale)) ** 2) ** 2
-            columns = np.stack([dx, dx * across, dx * down, dy, dy * across, dy * down, now, np.ones_like(now)])
-            columns = columns.reshape(8, -1).astype(np.float64)
-            weighted = columns * weight.ravel()
-            normal = weighted @ columns.T + np.diag([50.0, 50, 50, 50, 50, 50, 1e3, 1e-3])
-            step = np.linalg.solve(normal, -weighted @ (residual + offset).ravel())
-            motion = np.clip(motion + step[:6], -side / 6, side / 6)
+            step = self._step(grey, motion, across, down)
+            motion = np.clip(motion + step, -len(grey) / 6, len(grey) / 6).astype(np.float32)
+            if np.abs(step).max() < _SETTLED:
+                break
         shift_x = motion[0] + motion[1] * across + motion[2] * down
         shift_y = motion[3] + motion[4] * across + motion[5] * down
         return float(np.sqrt(shift_x**2 + shift_y**2).mean())
+
+    def _step(self, grey: np.ndarray, motion: np.ndarray, across: np.ndarray, down: np.ndarray) -> np.ndarray:
+        """What to add to a motion [6] so that the moved picture fits better."""
+        now, inner = _moved(grey, motion, across, down)
+        difference = now - self.grey
+        weight = self.weight * inner
+        still = weight > _COUNTS
+        residual = difference - np.median(difference[still])
+        scale = max(float(np.median(np.abs(residual[still]))), 1.0)
+        weight /= (1.0 + (residual / (2.5 * scale)) ** 2) ** 2
+        dy, dx = np.gradient(now)
+        columns = np.stack([dx, dx * across, dx * down, dy, dy * across, dy * down, now, np.ones_like(now)])
+        columns = columns.reshape(8, -1)
+        weighted = columns * weight.ravel()
+        normal = (weighted @ columns.T).astype(np.float64) + _STIFF
+        return np.linalg.solve(normal, -(weighted @ difference.ravel()).astype(np.float64))[:6]
 
 
 def fit_background(pictures: Sequence[np.ndarray]) -> Background:
@@ -70,14 +78,18 @@ def _grey(small: np.ndarray) -> np.ndarray:
     return cv2.GaussianBlur(small.mean(axis=-1).astype(np.float32), (0, 0), _BLUR)
 
 
-def _moved(grey: np.ndarray, motion: np.ndarray) -> np.ndarray:
-    side = len(grey)
+@cache
+def _places(side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where each pixel is, from -1 to 1: across and down, float32 [side, side]."""
     across, down = np.meshgrid(*[np.linspace(-1.0, 1.0, side, dtype=np.float32)] * 2)
-    rows, columns = np.mgrid[0:side, 0:side].astype(np.float32)
-    x = columns + motion[0] + motion[1] * across + motion[2] * down
-    y = rows + motion[3] + motion[4] * across + motion[5] * down
-    return cv2.remap(grey, x.astype(np.float32), y.astype(np.float32), cv2.INTER_LINEAR, borderValue=0.0)
+    return across, down
 
 
-def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
-    return float(np.median(values[weights > 0.3])) if (weights > 0.3).any() else 0.0
+def _moved(grey: np.ndarray, motion: np.ndarray, across: np.ndarray, down: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The picture [S, S] moved by a motion [6], and which of its pixels were in the picture before."""
+    side = len(grey)
+    half = (side - 1) / 2
+    x = half * (across + 1.0) + motion[0] + motion[1] * across + motion[2] * down
+    y = half * (down + 1.0) + motion[3] + motion[4] * across + motion[5] * down
+    inner = (x >= 0.0) & (x <= side - 1) & (y >= 0.0) & (y <= side - 1)
+    return cv2.remap(grey, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), inner
