@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from support.monitored_work import ENCODER, fitted_monitor, run
+from support.rigs.monitored_work import ENCODER, fitted_monitor, run
 from vjepa_mpc.monitor import file
 from vjepa_mpc.monitor.fit import FitSettings, fit
 from vjepa_mpc.monitor.steps import named_steps, read_steps

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from support.monitored_work import ColourEncoder
+from support.rigs.monitored_work import ColourEncoder
 from support.robot_recordings import make_truth, recording
 from vjepa_mpc.data import DataError, Episode
 from vjepa_mpc.monitor.recordings import sights_of

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from support.monitored_work import ENCODER, SIZE, fitted_monitor, run
+from support.rigs.monitored_work import ENCODER, SIZE, fitted_monitor, run
 from vjepa_mpc.monitor.fit import FitSettings, Fitted, fit
 from vjepa_mpc.monitor.naming import (
     CAMERA_MOVED,
