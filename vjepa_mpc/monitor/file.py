@@ -83,9 +83,10 @@ def _fitted(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Fitted:
         group: kind(**{name.split(".")[1]: value for name, value in arrays.items() if name.startswith(f"{group}.")})
         for group, kind in _GROUPS.items()
     }
+    kept: dict[str, Any] = {name: arrays[name] for name in _ARRAYS}
     learned = Learned(
         **groups,
-        **{name: arrays[name] for name in _ARRAYS},
+        **kept,
         change=header["change"],
         period=header["period"],
         states=header["states"],

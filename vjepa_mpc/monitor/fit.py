@@ -98,7 +98,7 @@ def fit(
     for fold in range(_FOLDS):
         show(f"thresholds {fold + 1}/{_FOLDS}")
         part = learn([run for run, own in zip(runs, folds, strict=True) if own != fold], period, states=states, rng=rng)
-        for index in np.flatnonzero(folds == fold):
+        for index in np.flatnonzero(folds == fold).tolist():
             largest[index] = largest_scores(part, runs[index])
     course = learned.course
     steps = (
