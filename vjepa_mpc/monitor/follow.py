@@ -10,7 +10,7 @@ import numpy as np
 from vjepa_mpc.monitor.course import Course, step_on
 
 WINDOW = 7  # pictures in which another place of the course has to explain more
-MEMORY = 25  # pictures of which phases are remembered, three times what pace looks back
+MEMORY = 25  # pictures of which the phases are remembered, more than pace looks back
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -71,14 +71,7 @@ class Namer:
         self._open: Deviation | None = None
         self._told: dict[str, tuple[float, float]] = {}
         self._last = math.nan
-        self._done: set[int] = set()
-        self._left_out: set[int] = set()
         self._step = 0
-
-    @property
-    def left_out(self) -> list[str]:
-        """Steps that were jumped over and not done since."""
-        return [self._steps[number].name for number in sorted(self._left_out)]
 
     @property
     def step(self) -> int:
@@ -122,15 +115,10 @@ class Namer:
         """What a jump means: a step is left out, or comes after one that it belongs before."""
         now = step_at(self._steps, scores.place.elsewhere if jumped else scores.place.phase)
         if not jumped:
-            self._done.update(range(self._step, now))
             self._step = max(self._step, now)
             return ""
         before, self._step = self._step, now
-        self._left_out.discard(now)
-        if now <= before:
-            return WRONG_ORDER
-        self._left_out.update(number for number in range(before, now) if number not in self._done)
-        return STEP_SKIPPED
+        return WRONG_ORDER if now <= before else STEP_SKIPPED
 
     def _close_if_over(self, stamp: float) -> None:
         if self._open is not None and stamp - self._last > _OVER_AFTER:
