@@ -13,7 +13,7 @@ PORT ?= 8080
 DEMO_OPTIONS = --task $(TASK) $(if $(EPISODES),--episodes $(EPISODES)) $(if $(SEED),--seed $(SEED)) $(if $(ARM),--arm $(ARM)) \
 	$(if $(EXECUTION),--execution $(EXECUTION)) $(if $(RECORD),--record)
 
-.PHONY: help build demo dashboard own-data subgoals test test-fast faults soak bench lint docs format clean
+.PHONY: help build demo dashboard own-data subgoals test test-fast faults soak bench monitor lint docs format clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -63,6 +63,9 @@ OWN_DATA_OPTIONS = $(if $(filter file,$(origin MINUTES)),,--minutes $(MINUTES)) 
 	$(if $(EPISODES),--episodes $(EPISODES)) $(if $(SEED),--seed $(SEED)) $(if $(TURN),--turn $(TURN))
 own-data: build  ## a camera that the model does not know: play, record, post-train, judge and reach before and after; MINUTES=n STEPS=n EPISODES=n
 	@$(IN_ENV) python -m vjepa_mpc.tools.own_data $(OWN_DATA_OPTIONS)
+
+monitor: build  ## how well the monitor notices what goes wrong, in the simulator, into results/monitor.md (goes on where it was)
+	@$(IN_ENV) vjepa-mpc monitor evaluate --out results
 
 goals: build  ## sub-goals that end by budget beside ones that end early, into results/goals.md
 	@$(IN_ENV) vjepa-mpc compare-endings --seed 4071 --out results

@@ -5,15 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
 from vjepa_mpc.arguments import COUNT, local_path, real, whole
 from vjepa_mpc.data.convert import convert
 from vjepa_mpc.data.dataset import MAX_BAD, Dataset, open_dataset
-from vjepa_mpc.data.errors import DataError
+from vjepa_mpc.data.errors import DataError, warnings_as_lines
 from vjepa_mpc.data.inspection import as_text, inspect
 from vjepa_mpc.data.sheet import write_sheet
 from vjepa_mpc.data.writers import WRITERS
@@ -40,7 +36,7 @@ def main(args: argparse.Namespace) -> int:
     """Run the sub-command; its exit status: 0, or 2 when the recordings cannot be used."""
     action = {"inspect": _inspect, "convert": _convert}[args.action]
     try:
-        with _warnings_as_lines():
+        with warnings_as_lines("data"):
             return action(args, open_dataset(args.path, args.mapping, max_bad=args.max_bad))
     except DataError as error:
         print(f"data {args.action}: {error}", file=sys.stderr)
@@ -71,16 +67,3 @@ def _convert(args: argparse.Namespace, dataset: Dataset) -> int:
     left_out = f", {len(dataset.skipped)} skipped" if dataset.skipped else ""
     print(f"{args.output}: {count} episode(s) as {args.format}{left_out}")
     return 0
-
-
-@contextmanager
-def _warnings_as_lines() -> Iterator[None]:
-    """Warnings as lines on stderr, without the place in the code."""
-
-    def show(message: Any, *_: Any, **__: Any) -> None:
-        print(f"data: {message}", file=sys.stderr)
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("always")
-        warnings.showwarning = show
-        yield

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
+import sys
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from vjepa_mpc.extras import install_hint
@@ -34,3 +37,16 @@ def listed(names: Iterable[object], most: int = 20) -> str:
     texts = [str(name) for name in names]
     rest = f" and {len(texts) - most} more" if len(texts) > most else ""
     return ", ".join(texts[:most]) + rest if texts else "nothing"
+
+
+@contextmanager
+def warnings_as_lines(command: str) -> Iterator[None]:
+    """Warnings as lines on stderr that begin with a command's name, without the place in the code."""
+
+    def show(message: Any, *_: Any, **__: Any) -> None:
+        print(f"{command}: {message}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = show
+        yield

@@ -5,9 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -17,6 +15,7 @@ from vjepa_mpc.arguments import COUNT, SEED, local_path, real, whole
 from vjepa_mpc.calibration.fit import save_rotation
 from vjepa_mpc.controller.model_arguments import add_model_arguments, load_model
 from vjepa_mpc.data import Dataset, Episode, open_dataset
+from vjepa_mpc.data.errors import warnings_as_lines
 from vjepa_mpc.exit_status import ExitStatus, interruption
 from vjepa_mpc.files import require_writable, write_text
 from vjepa_mpc.judging.evidence import Evidence, Settings, gather
@@ -65,7 +64,7 @@ def main(args: argparse.Namespace) -> int:
     path, world_model = load_model(args)
     header = {} if names_code(str(path)) else open_source(path).header
     settings = _settings(args, header)
-    with _warnings_as_lines():
+    with warnings_as_lines("judge"):
         dataset = open_dataset(args.data, args.mapping)
         episodes, about = held_out(dataset, header, args)
         evidence = Evidence(left_out=[f"{each.name}: {each.reason}" for each in dataset.skipped])
@@ -128,16 +127,3 @@ def _show(what: str, done: int, count: int) -> None:
         print(f"\r\033[K{what} {done + 1}/{count}" if what else "\r\033[K", end="", file=sys.stderr, flush=True)
     elif what and done == 0:
         print(f"{what}: {count}", file=sys.stderr, flush=True)
-
-
-@contextmanager
-def _warnings_as_lines() -> Iterator[None]:
-    """Warnings as lines on stderr, without the place in the code."""
-
-    def show(message: Any, *_: Any, **__: Any) -> None:
-        print(f"judge: {message}", file=sys.stderr)
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("always")
-        warnings.showwarning = show
-        yield

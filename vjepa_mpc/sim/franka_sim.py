@@ -200,6 +200,24 @@ class FrankaSim:
         self.data.qpos[start + 3 : start + 7] = np.roll(pose[3:7], 1)
         self.data.qvel[self._block_qvel : self._block_qvel + 6] = 0.0
 
+    def move_block(self, placed: np.ndarray, number: int = 1) -> None:
+        """Put a block elsewhere, at rest, while everything else stays: what a hand that reaches into the scene does.
+
+        Args:
+            placed: [7] position in metres and quaternion xyzw.
+            number: 1 for the block, 2 for the first of the other ones …
+
+        Raises:
+            ValueError: there is no such block.
+        """
+        count = 1 + len(self.config.other_blocks)
+        if not 1 <= number <= count:
+            raise ValueError(f"block {number}: the scene has the blocks 1 to {count}")
+        joint = self.data.joint(BLOCK if number == 1 else f"{BLOCK}{number}")
+        joint.qpos[:] = [*placed[:3], *np.roll(placed[3:7], 1)]
+        joint.qvel[:] = 0.0
+        mujoco.mj_kinematics(self.model, self.data)
+
     # -- motion --------------------------------------------------------------------------------------------------
 
     def command(self, target_pose: np.ndarray, closedness: float) -> None:

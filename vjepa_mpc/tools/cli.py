@@ -46,6 +46,10 @@ COMMANDS = {
         "vjepa_mpc.evaluation.evaluate",
         "measure a model in the simulator on held-out seeds, beside baselines",
     ),
+    "monitor": (
+        "vjepa_mpc.tools.monitor",
+        "learn how work usually goes, and notice what goes wrong in it",
+    ),
     "calibrate-sim": (
         "vjepa_mpc.evaluation.calibrate_sim",
         "measure camera calibration in the simulator, turn by turn",
@@ -67,6 +71,7 @@ _EXTRAS = {
     "replay": "data",
     "subgoals": "data",
     "landscape": "post-train",
+    "monitor": "post-train",
 }
 _EXIT_STATUS = (
     "Exit status: 0 done; 1 it did not come out (a success rate below what is asked for, a full disk); 2 the command "
