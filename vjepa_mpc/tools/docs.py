@@ -15,6 +15,7 @@ from vjepa_mpc.options import Parameter, Plain, Section, sections
 from vjepa_mpc.ros.calibrate.parameters import CalibrationSettings
 from vjepa_mpc.ros.dashboard.parameters import DashboardSettings
 from vjepa_mpc.ros.franka.parameters import DriverSettings
+from vjepa_mpc.ros.monitor.parameters import MonitorSettings
 from vjepa_mpc.ros.parameters.arguments import FORMER_UNTIL
 from vjepa_mpc.ros.parameters.conversion import spelled
 from vjepa_mpc.ros.parameters.settings import PRESET_DECIDES, Settings
@@ -83,6 +84,7 @@ def documents() -> dict[str, str]:
         ("calibrate", "It takes all parameters of `planner_node`, and these.\n", sections(CalibrationSettings)),
         ("recorder", "", sections(RecorderSettings)),
         ("dashboard", "", sections(DashboardSettings)),
+        ("monitor", "", sections(MonitorSettings)),
     )
     return {
         "config/planner.yaml": _PLANNER_YAML + "".join(map(_yaml_section, planner)),

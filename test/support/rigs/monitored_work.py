@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
 
-from vjepa_mpc.monitor.fit import Fitted, fit
+from vjepa_mpc.monitor.fit import FitSettings, Fitted, fit
 from vjepa_mpc.monitor.sight import Eye, Sights
 
 SIDE, PATCH = 8, 8
@@ -38,24 +39,22 @@ class ColourEncoder:
 Change = Callable[[np.ndarray, float], np.ndarray]
 
 
-def run(
+def pictures(
     seed: int,
     *,
     legs: Sequence[int] = (0, 1, 2, 3),
     pace: float = 1.0,
     change: Change | None = None,
-    states: bool = True,
     stop: tuple[float, float] | None = None,
     rate: float = RATE,
-) -> Sights:
-    """One run.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """One run: uint8 RGB [T, S, S, 3], stamps [T] in seconds, states [T, 7].
 
     Args:
         seed: of its pace, its places and the noise.
         legs: of the way, in their order.
         pace: times as fast as usual.
         change: of a picture uint8 [S, S, 3] at a moment in seconds.
-        states: whether the position and the gripper are told.
         stop: (from when on, for how long) it stands still, in seconds.
         rate: pictures a second.
     """
@@ -76,11 +75,18 @@ def run(
         picture = np.clip(picture + rng.normal(0.0, 2.0, picture.shape), 0, 255).astype(np.uint8)
         images.append(picture if change is None else change(picture, float(now)))
         told.append([left / 100, top / 100, 0.0, 0.0, 0.0, 0.0, GRIPPER[number]])
-    stamps = np.arange(len(images)) / rate
-    return Eye(ColourEncoder()).look(np.stack(images), stamps, np.array(told) if states else None)  # type: ignore[arg-type]
+    return np.stack(images), np.arange(len(images)) / rate, np.array(told)
+
+
+def run(seed: int, *, states: bool = True, **how: Any) -> Sights:
+    """What an eye sees of one run of :func:`pictures`; ``states``: whether the position and the gripper are told."""
+    images, stamps, told = pictures(seed, **how)
+    return Eye(ColourEncoder()).look(images, stamps, told if states else None)  # type: ignore[arg-type]
 
 
 @cache
-def fitted_monitor() -> Fitted:
+def fitted_monitor(*, states: bool = True) -> Fitted:
     """A monitor that has seen twenty normal runs."""
-    return fit([run(seed) for seed in range(20)], [f"run {seed}" for seed in range(20)], ENCODER)
+    runs = [run(seed, states=states) for seed in range(20)]
+    steps = () if states else (("fetch", 6.0), ("place", 12.0))  # the camera alone does not show them
+    return fit(runs, [f"run {seed}" for seed in range(20)], ENCODER, FitSettings(states=states, steps=steps))

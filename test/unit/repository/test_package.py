@@ -24,6 +24,7 @@ EXECUTABLES = (
     "calibrate",
     "dashboard",
     "franka_driver",
+    "monitor",
     "planner_node",
     "play",
     "recorder",
