@@ -45,6 +45,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "ros": (
         *(
+            "monitor",
             "dashboard",
             "calibration",
             "loop",

@@ -26,10 +26,10 @@ from vjepa_mpc.controller.assembly import ModelSettings, load_model
 from vjepa_mpc.files import WriteError
 from vjepa_mpc.geometry.pose import pose_from_quaternion
 from vjepa_mpc.monitor import file
-from vjepa_mpc.monitor.log import Log
-from vjepa_mpc.monitor.marking import marked
 from vjepa_mpc.monitor.naming import Deviation
 from vjepa_mpc.monitor.sight import Eye, fingerprint
+from vjepa_mpc.monitor.telling.log import Log
+from vjepa_mpc.monitor.telling.marking import marked
 from vjepa_mpc.monitor.watch import Watcher
 from vjepa_mpc.msg import Deviation as DeviationMessage
 from vjepa_mpc.msg import PlanStatus

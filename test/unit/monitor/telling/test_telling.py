@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vjepa_mpc.monitor.log import Log
-from vjepa_mpc.monitor.marking import marked
 from vjepa_mpc.monitor.naming import OBJECT_LOST, Deviation
+from vjepa_mpc.monitor.telling.log import Log
+from vjepa_mpc.monitor.telling.marking import marked
 
 LOST = Deviation(
     name=OBJECT_LOST,
