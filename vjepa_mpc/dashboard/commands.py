@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+import numpy as np
+
 from vjepa_mpc.goals.folder import PictureGoal
 
 Answer = Callable[[bool, str], None]
@@ -34,6 +36,9 @@ class Commands(Protocol):
 
     def look(self, taken: Callable[[bytes], None], answer: Answer) -> None:
         """Take the camera's newest picture as PNG bytes; ``answer`` is called only when there is none."""
+
+    def landscape(self, shown: Callable[[np.ndarray], None], answer: Answer) -> None:
+        """Draw the energy around the newest plan; ``shown`` gets the picture, uint8 RGB [H, W, 3], on any thread."""
 
     def tune(self, name: str, value: bool | int | float | str, answer: Answer) -> None:
         """Change a parameter."""

@@ -140,6 +140,17 @@ class Page:
                 "every candidate", False, hint="Not the best only. With CUDA graphs plans take longer meanwhile."
             )
 
+            self._button("Energy landscape", self._draw_landscape)
+            self._landscape = gui.add_image(np.zeros((1, 1, 3), np.uint8), visible=False, jpeg_quality=90)
+
+    def _draw_landscape(self, answer: Answer) -> None:
+        """The energy around the newest plan, under its button."""
+
+        def shown(image: np.ndarray) -> None:
+            self._landscape.image, self._landscape.visible = image, True
+
+        self._commands.landscape(shown, answer)
+
     def _build_orders(self, gui: Any) -> None:
         self._button("HOLD", self._commands.hold, "red")
         self._button("Release HOLD", self._commands.release, "gray")

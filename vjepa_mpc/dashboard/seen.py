@@ -112,6 +112,8 @@ class Seen:
         fan: where candidates would lead the hand, by name of the set; chosen: the way that the arm takes.
         ages: what the planner says of its inputs' ages, in seconds, by name.
         tunables: None until the planner has told them.
+        state: [7] measured pose and closedness at the newest plan.
+        model: those of the planner's parameters that say how its world model is used, as text.
         imagination_source: whether anybody publishes what is imagined; no_imagination: else why not, in words.
         held: whether this page forbids motion; None before anybody said so.
     """
@@ -135,4 +137,6 @@ class Seen:
         self.setpoint: np.ndarray | None = None  # [3]
         self.ages: dict[str, float] = {}
         self.tunables: tuple[Tunable, ...] | None = None
+        self.state: np.ndarray | None = None
+        self.model: dict[str, str] = {}
         self.held: bool | None = None

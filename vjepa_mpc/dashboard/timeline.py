@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+import numpy as np
+
 from vjepa_mpc.dashboard.commands import Answer, Commands
 from vjepa_mpc.dashboard.seen import Seen
 from vjepa_mpc.goals.folder import PictureGoal
@@ -59,6 +61,10 @@ class Recorded(Commands):
             answer(False, "the recording has no picture at this time: move the slider")
             return
         taken(encode_png(picture.decode()))
+
+    def landscape(self, shown: Callable[[np.ndarray], None], answer: Answer) -> None:
+        """Not here: nobody has told with which model."""
+        answer(False, "`vjepa-mpc landscape run RUN` draws the landscapes of a recording")
 
     def tune(self, name: str, value: bool | int | float | str, answer: Answer) -> None:
         """There is no planner to tell."""

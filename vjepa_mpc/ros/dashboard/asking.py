@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import CompressedImage
@@ -13,6 +14,7 @@ from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
 
 from vjepa_mpc.dashboard.commands import Answer
+from vjepa_mpc.dashboard.landscape import Landscapes
 from vjepa_mpc.dashboard.seen import Seen
 from vjepa_mpc.goals.folder import PictureGoal
 from vjepa_mpc.ros.common.process import executor_of
@@ -42,6 +44,7 @@ class Asking:
 
     def __init__(self, node: Node, planner: str, seen: Seen, tuning: Tuning) -> None:
         self._node, self._planner, self._seen, self._tuning = node, planner, seen, tuning
+        self._landscapes = Landscapes(seen)
         self._permissions: dict[str, Any] = {}  # publishers by topic
         self._clients: dict[str, Any] = {
             name: node.create_client(kind, f"{planner}/{name}")
@@ -92,6 +95,10 @@ class Asking:
                 answer(False, response.message)
 
         self._on_executor(lambda: self._ask("get_image", GetImage.Request(), on_picture, answer))
+
+    def landscape(self, shown: Callable[[np.ndarray], None], answer: Answer) -> None:
+        """See Commands."""
+        self._landscapes.draw(shown, answer)
 
     def tune(self, name: str, value: bool | int | float | str, answer: Answer) -> None:
         """See Commands."""

@@ -14,7 +14,7 @@ from sensor_msgs.msg import CompressedImage, Image, JointState
 
 from vjepa_mpc.dashboard.history import History
 from vjepa_mpc.dashboard.seen import Seen
-from vjepa_mpc.msg import GoalPictures, PlanCandidates, PlanStatus
+from vjepa_mpc.msg import GoalPictures, PlanCandidates, PlanRecord, PlanStatus
 from vjepa_mpc.ros.common import optional_interfaces
 from vjepa_mpc.ros.common.graph import is_reliable
 from vjepa_mpc.ros.common.optional_interfaces import MissingInterfaceError
@@ -75,6 +75,7 @@ class Listening:
         imagination = f"{self._planner}/imagination"
         seen.imagination_source = bool(self._node.get_publishers_info_by_topic(imagination))
         wanted = self._own("goal", GoalPictures, self._set("goal", reading.goal_of), LATCHED)
+        wanted |= self._own("plan_record", PlanRecord, self._set("state", reading.state_of), NEWEST)
         wanted |= {"/diagnostics": (DiagnosticArray, "/diagnostics", self._on_diagnostics, QoSProfile(depth=10))}
         wanted |= self._optional("markers", optional_interfaces.marker_array, reading.take_markers)
         wanted |= self._optional("plan", optional_interfaces.path, reading.take_path)

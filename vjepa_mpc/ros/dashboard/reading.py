@@ -63,6 +63,11 @@ def goal_of(message: Any) -> GoalShown:
     return GoalShown(message.goal_id, tuple(map(picture_of, message.images)), tuple(message.gripper))
 
 
+def state_of(message: Any) -> np.ndarray:
+    """Of a PlanRecord: measured pose and closedness [7] when its picture was taken."""
+    return np.array(message.pose, dtype=np.float64)
+
+
 def pose_of(message: Any) -> Pose | None:
     """Of a PoseStamped; None where it is not finite."""
     pose = Pose(position_of(message), quaternion_of(message))
@@ -126,7 +131,7 @@ def box_of(lower: Any, upper: Any) -> Lines:
 def forget(seen: Seen) -> None:
     """Nothing is known any more of what only a running planner tells."""
     seen.status = seen.surprise = seen.imagination = seen.goal = None
-    seen.elites = seen.candidates = seen.chosen = seen.target = seen.setpoint = None
+    seen.elites = seen.candidates = seen.chosen = seen.target = seen.setpoint = seen.state = None
     seen.ages, seen.tunables = {}, None
 
 

@@ -12,6 +12,7 @@ from rclpy.parameter import Parameter, parameter_value_to_python
 from rclpy.parameter_client import AsyncParameterClient
 
 from vjepa_mpc.dashboard.commands import Answer
+from vjepa_mpc.dashboard.landscape import MODEL_OPTIONS
 from vjepa_mpc.dashboard.seen import Seen, Tunable
 from vjepa_mpc.ros.dashboard import reading
 
@@ -91,7 +92,13 @@ class Tuning:
         names = list(done.result().result.names)
         if set(CORNERS) <= set(names):
             self._client.get_parameters(list(CORNERS), callback=self._on_corners)
+        of_model = [name for name in MODEL_OPTIONS if name in names]
+        self._client.get_parameters(of_model, callback=lambda done: self._on_model(of_model, done))
         self._client.describe_parameters(names, callback=self._on_descriptions)
+
+    def _on_model(self, names: list[str], done: Any) -> None:
+        values = map(parameter_value_to_python, done.result().values)
+        self._seen.model = {name: str(value) for name, value in zip(names, values, strict=True)}
 
     def _on_corners(self, done: Any) -> None:
         """The box, which markers show from the first step on only."""
