@@ -8,9 +8,12 @@ import pytest
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 
+import rclpy
+from rclpy.context import Context
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 from vjepa_mpc.ros.recorder import topics
+from vjepa_mpc.tools.processes import DomainLease
 
 pytestmark = pytest.mark.ros
 RELIABLE, BEST_EFFORT = ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFORT
@@ -54,3 +57,14 @@ def test_offered_profiles_stand_as_in_rosbag2() -> None:
     assert plain["reliability"] == "reliable" and plain["durability"] == "transient_local"
     assert plain["history"] == "keep_last" and plain["depth"] == 1
     assert set(plain["deadline"]) == {"sec", "nsec"}
+
+
+def test_a_node_that_has_ended_meanwhile_has_no_topics() -> None:
+    context = Context()
+    rclpy.init(context=context, domain_id=DomainLease().domain_id)
+    node = rclpy.create_node("asking", context=context)
+    try:
+        assert topics.topics_of(node, "/gone/planner_node") == {}
+    finally:
+        node.destroy_node()
+        rclpy.shutdown(context=context)

@@ -41,15 +41,18 @@ def exists(node: Node, full: str) -> bool:
 
 
 def topics_of(node: Node, full: str) -> dict[str, str]:
-    """The topics that a node subscribes to or publishes on, with their types.
+    """The topics that a node subscribes to or publishes on, with their types; none of a node that is not there.
 
     Hidden ones, as of actions, and those that are made for eyes only are left out.
     """
     name, namespace = split_name(full)
-    found = [
-        *node.get_subscriber_names_and_types_by_node(name, namespace),
-        *node.get_publisher_names_and_types_by_node(name, namespace),
-    ]
+    try:
+        found = [
+            *node.get_subscriber_names_and_types_by_node(name, namespace),
+            *node.get_publisher_names_and_types_by_node(name, namespace),
+        ]
+    except RuntimeError:  # rclpy's NodeNameNonExistentError: it has ended since it was seen
+        return {}
     shown = {f"{full}/{topic}" for topic in SHOWN}
     return {topic: types[0] for topic, types in found if len(types) == 1 and "/_" not in topic and topic not in shown}
 
