@@ -118,6 +118,9 @@ class Page:
         panel = gui.add_panel()
         with panel.add_tab("planner"):
             self._build_view(gui)
+        with panel.add_tab("landscape"):
+            self._button("Draw the energy landscape around the newest plan", self._draw_landscape)
+            self._landscape = gui.add_image(np.zeros((1, 1, 3), np.uint8), visible=False, jpeg_quality=95)
         panel.dock_left()
         panel.set_width(_LEFT)
         self._scene = Scene(self._server)
@@ -140,11 +143,9 @@ class Page:
                 "every candidate", False, hint="Not the best only. With CUDA graphs plans take longer meanwhile."
             )
 
-            self._button("Energy landscape", self._draw_landscape)
-            self._landscape = gui.add_image(np.zeros((1, 1, 3), np.uint8), visible=False, jpeg_quality=90)
-
     def _draw_landscape(self, answer: Answer) -> None:
-        """The energy around the newest plan, under its button."""
+        """The energy around the newest plan, under its button, when it is ready."""
+        self.say(True, "the landscape is being drawn; that takes a while")
 
         def shown(image: np.ndarray) -> None:
             self._landscape.image, self._landscape.visible = image, True
