@@ -56,11 +56,14 @@ class Expectation:
         """
         if self._begun is None or goal_id != self._goal_id:
             return math.nan
-        if self._expected is None:
-            self._expected = self.foresee(self._begun).expected
-        return distance(came, self._expected)
+        return distance(came, self.foresee(self._begun).expected)
 
     def foresee(self, begun: Begun) -> Foresight:
-        """What is expected after an action."""
-        expected = self._sight.after(begun.context, begun.origin, begun.action)
+        """What is expected after an action; of the one that is being carried out it is predicted once."""
+        current = begun is self._begun
+        expected = self._expected if current else None
+        if expected is None:
+            expected = self._sight.after(begun.context, begun.origin, begun.action)
+        if current:
+            self._expected = expected
         return Foresight(looked=begun.looked, seen=begun.context, expected=expected)

@@ -162,6 +162,19 @@ def test_a_stranger_is_named_marked_written_down_and_holds_until_it_is_released(
     rig.wait_until(lambda: rig.said["allowed"][-1].data)
 
 
+def test_a_monitor_that_sees_nothing_says_nothing(make: Callable[..., Rig], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SILENT", 0.5)
+    rig = make()
+    images, stamps, _ = pictures(103)
+    rig.wait_until(lambda: rig.monitor._blind)  # no picture has come yet
+    said = len(rig.said["allowed"])
+    rig.monitor._say_whether_motion_is_allowed()
+    rig.ask("release")  # an answer, after which whatever was said before has come, too
+    assert len(rig.said["allowed"]) == said
+    rig.show(images[:1], stamps[:1])
+    rig.wait_until(lambda: len(rig.said["allowed"]) > said)
+
+
 def test_a_planner_s_goals_are_the_runs(make: Callable[..., Rig]) -> None:
     rig = make(planner="planner")
     images, stamps, _ = pictures(102, legs=(0,))  # it ends long before the second step

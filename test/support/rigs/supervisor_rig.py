@@ -90,6 +90,15 @@ class Rig:
         origin = {name: fields.pop(name) for name in ("epoch", "observed_at", "seconds")}
         return FakeProposal(step=a_step(**fields, plan=a_plan(energies)), **origin)
 
+    def carry_out(self, plan: FakeProposal) -> bool:
+        """Have a step carried out to its end if it is accepted, as the loop does."""
+        self.supervisor.examine_plan(plan, self.now)
+        accepted = self.supervisor.accept_plan(plan, self.now)
+        self.tick()
+        self.supervisor.motion_done()
+        self.tick()
+        return accepted
+
     def execute(self) -> Decision:
         assert self.supervisor.accept_plan(self.plan(), self.now)
         decision = self.tick()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from support.rigs.counting_model import START, goal, observe
+from vjepa_mpc.controller.sight import Sight
 from vjepa_mpc.controller.step import Observation
 
 GOALS = ((0.6, 0.1, 0.3), (0.4, 0.0, 0.2))
@@ -37,6 +38,18 @@ def test_proposing_twice_says_the_same_and_committing_goes_on(mpc, model, pose) 
     assert once.surprise == again.surprise
     mpc.commit(again)
     assert mpc.propose(observe(model, pose)).surprise > 5 * once.surprise, "it has not moved since"
+
+
+def test_what_was_foreseen_for_others_is_not_predicted_again(mpc, model, monkeypatch) -> None:
+    mpc.set_goals([goal(model, GOALS[0], steps=9)])
+    step = mpc.step(observe(model, START))
+    predicted: list[object] = []
+    after = Sight.after
+    monkeypatch.setattr(Sight, "after", lambda *of: predicted.append(of) or after(*of))
+    foresight = mpc.foresee(step)
+    assert foresight is not None and foresight.expected is mpc.foresee(step).expected
+    mpc.propose(observe(model, step.target_pose))
+    assert len(predicted) == 1
 
 
 def test_while_the_arm_is_on_its_way_two_predictions_are_compared(mpc, model, pose) -> None:

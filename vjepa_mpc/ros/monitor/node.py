@@ -47,7 +47,7 @@ LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 NEWEST = QoSProfile(depth=10)
 HOLD_PERIOD = 0.1  # seconds between words on motion
 DIAGNOSTICS_PERIOD = 1.0  # seconds
-SILENT = 2.0  # seconds without a reading, while a run is watched, after which that is said
+SILENT = 2.0  # seconds without a reading, while a run is watched, after which the monitor counts as blind
 NEAR = 0.1  # seconds that a pose may be from the picture that it goes with
 POSES = 200  # that are remembered
 
@@ -91,7 +91,7 @@ class MonitorNode(Node):
     def start(self) -> None:
         """Without a planner, the first picture begins a run."""
         if not self._settings.planner:
-            self._watching.begin()
+            self._begin()
 
     def stop(self) -> bool:
         """Watch no more. What was held stays held: the last word on that is latched."""
@@ -167,7 +167,7 @@ class MonitorNode(Node):
             self._finish()
         self._goal = message.goal_id
         if self._goal:
-            self._watching.begin()
+            self._begin()
 
     def _state_at(self, stamp: float) -> np.ndarray | None:
         """The pose that is nearest in time; None where none is near."""
@@ -177,7 +177,7 @@ class MonitorNode(Node):
     # -- services ---------------------------------------------------------------------------------------------------
 
     def _on_begin(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        self._watching.begin()
+        self._begin()
         response.success, response.message = True, "the next picture begins a run"
         return response
 
@@ -248,13 +248,22 @@ class MonitorNode(Node):
             self.get_logger().error(f"the deviation is not in the log: {error}")
 
     def _say_whether_motion_is_allowed(self) -> None:
-        if self._allowed is not None:
+        """Nothing while it should see and does not: who asks for a fresh word then holds."""
+        if self._allowed is not None and (self._held or not self._blind):
             self._allowed.publish(Bool(data=not self._held))
+
+    @property
+    def _blind(self) -> bool:
+        return self._watching.runs and time.monotonic() - self._looked_at > SILENT
+
+    def _begin(self) -> None:
+        self._looked_at = time.monotonic()
+        self._watching.begin()
 
     def _publish_diagnostics(self) -> None:
         deviation, trouble = self._deviation, self._trouble
         silent = time.monotonic() - self._looked_at
-        if not trouble and self._watching.runs and silent > SILENT:
+        if not trouble and self._blind:
             trouble = f"no picture for {silent:.0f} s on {self.resolve_topic_name(self._settings.image)}"
         if deviation is not None:
             level, words = DiagnosticStatus.ERROR, str(deviation)

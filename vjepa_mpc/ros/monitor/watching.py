@@ -75,6 +75,7 @@ class Watching:
         self._begins = False
         self._first: float | None = None
         self._named = ("", 0.0)
+        self._failures: set[str] = set()  # that were told
         self._thread = threading.Thread(target=self._run, name="monitor", daemon=True)
         self._thread.start()
 
@@ -141,8 +142,11 @@ class Watching:
             self._failed(str(error))
             return None
         except Exception as error:  # whatever a model raises: the monitor is silent then, and says why
-            logger.exception("the monitor failed")
-            self._failed(f"{type(error).__name__}: {error}")
+            text = f"{type(error).__name__}: {error}"
+            if text not in self._failures:  # once, not at every picture
+                self._failures.add(text)
+                logger.exception("the monitor failed")
+            self._failed(text)
             return None
         deviation = reading.deviation
         named = ("", 0.0) if deviation is None else (deviation.name, deviation.began)

@@ -27,14 +27,7 @@ def proposal(rig: Rig, energy: float, outlook: Outlook | None, sub_goal: int = 0
 
 
 def carry_out(rig: Rig, energy: float, outlook: Outlook | None, **of: int) -> bool:
-    """Have a step carried out if it is accepted, as the loop does."""
-    plan = proposal(rig, energy, outlook, **of)
-    rig.supervisor.examine_plan(plan, rig.now)
-    accepted = rig.supervisor.accept_plan(plan, rig.now)
-    rig.tick()
-    rig.supervisor.motion_done()
-    rig.tick()
-    return accepted
+    return rig.carry_out(proposal(rig, energy, outlook, **of))
 
 
 def stuck(rig: Rig, outlook: Outlook = IN_VAIN, energy: float = 0.42) -> None:

@@ -23,15 +23,8 @@ def rig() -> Rig:
 
 
 def carry_out(rig: Rig, surprise: float) -> bool:
-    """Have a step carried out if it is accepted, as the loop does."""
     made = rig.plan()
-    plan = replace(made, step=replace(made.step, surprise=surprise))
-    rig.supervisor.examine_plan(plan, rig.now)
-    accepted = rig.supervisor.accept_plan(plan, rig.now)
-    rig.tick()
-    rig.supervisor.motion_done()
-    rig.tick()
-    return accepted
+    return rig.carry_out(replace(made, step=replace(made.step, surprise=surprise)))
 
 
 def test_the_largest_surprise_of_all_holds_until_a_picture_is_as_predicted(rig: Rig) -> None:
